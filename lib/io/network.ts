@@ -1,0 +1,24 @@
+/**
+ * The sockets of the program as one value: main.ts makes it from `Deno.listen` and `Deno.connect` and hands it to the io
+ * modules, so that a test can hand over another.
+ */
+
+/** What localbt does with one TCP connection. */
+export type Socket = Pick<
+  Deno.TcpConn,
+  "read" | "write" | "close" | "closeWrite" | "setNoDelay" | "localAddr" | "remoteAddr"
+>;
+
+/** What localbt does with a listening TCP socket; `accept` rejects once it is closed. */
+export interface SocketListener {
+  readonly addr: Deno.NetAddr;
+  accept(): Promise<Socket>;
+  close(): void;
+}
+
+export interface Network {
+  /** @throws Deno.errors.AddrInUse and other errors of the system */
+  listen(options: { hostname: string; port: number }): SocketListener;
+  /** Rejects when the peer refuses, cannot be reached, or `signal` aborts. */
+  connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<Socket>;
+}
