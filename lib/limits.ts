@@ -25,6 +25,21 @@ export const fileCountMax = 1_000_000;
 export const pathDepthMax = 100;
 /** UTF-8 bytes of one name: most file systems take 255. */
 export const nameBytesMax = 240;
+/** Bytes of one dictionary key: file names are the longest that occur (BEP 52), and keys are held as strings. */
+export const bencodeKeyBytesMax = 4 * KiB;
+/** Tracker URLs, and web seed URLs, taken from one torrent or magnet link; the rest is left out. */
+export const urlCountMax = 200;
+/** Characters of one URL from outside. */
+export const urlCharsMax = 2 * KiB;
+
+// Magnet links and endpoints (lib/magnet.ts, lib/endpoint.ts)
+
+/** Characters of a magnet link: room for every URL that is taken, percent-encoded; no shell takes longer arguments. */
+export const magnetCharsMax = 128 * KiB;
+/** Peers (`x.pe`) taken from one magnet link. */
+export const magnetPeerCountMax = 100;
+/** Characters of a host name (RFC 1035), and of an address with its zone. */
+export const hostCharsMax = 253;
 
 // The peer wire (lib/wire)
 
@@ -34,3 +49,64 @@ export const blockLength = 16 * KiB;
 export const messageBytesMax = 1 * MiB;
 /** Bytes of an extension message's payload that we send or decode. */
 export const extensionBytesMax = 64 * KiB;
+/** Bytes of sent `piece` messages, requests and all else that may wait in one peer's outbox before it is not read any more. */
+export const outboxBytesMax = 4 * MiB;
+/** Bytes of blocks that are read from disk for one peer at a time and leave in one write. */
+export const uploadBatchBytesMax = 1 * MiB;
+/** Requests of one peer that we queue (our `reqq`, BEP 10); more are rejected or ignored. libtorrent's and Transmission's own. */
+export const uploadQueueMax = 2000;
+/** Requests in flight to a peer that named no `reqq`. */
+export const requestsInFlightDefault = 250;
+/** Requests in flight to one peer, whatever its `reqq`: 32 MiB of blocks. */
+export const requestsInFlightMax = 2000;
+/** Requests in flight before a rate is known, and the least that is kept with a peer that delivers. */
+export const requestsInFlightMin = 32;
+
+// A torrent's transfer (peer/)
+
+/** Bytes of pieces that are being received, checked or written; above it no new piece is begun. Two pieces at least. */
+export const pieceBufferBytesMax = 64 * MiB;
+/** Peers that may ask for the same block at once in the endgame. */
+export const requestersPerBlockMax = 2;
+/** Peers of one torrent that are connected or being dialled, unless the user says another number. */
+export const peersMax = 600;
+/** Addresses of one torrent that are remembered. */
+export const knownPeersMax = 4000;
+/** Dials under way at once for one torrent. */
+export const dialsMax = 40;
+/** Milliseconds for a dial, and for the handshake after it: anacrolix waits 4 s, libtorrent 10 s. */
+export const dialTimeoutMs = 10_000;
+export const handshakeTimeoutMs = 10_000;
+/** Milliseconds before a failed address is dialled again; doubles with each failure up to the maximum. */
+export const redialMinMs = 2_000;
+export const redialMaxMs = 300_000;
+/** Dials that fail in a row before an address is forgotten. */
+export const dialFailuresMax = 8;
+/** Milliseconds without a word from a peer before it is dropped: twice the nominal keep-alive of BEP 3 and some. */
+export const silenceMaxMs = 250_000;
+/** Milliseconds without a word to a peer before a keep-alive: libtorrent drops after 120 s. */
+export const keepAliveMs = 90_000;
+/** The same for rqbit (`-rQ`), which drops after 10 s. */
+export const keepAliveRqbitMs = 8_000;
+/** Milliseconds without a block, though some were asked for, before a peer counts as snubbing us. */
+export const snubMs = 15_000;
+/** Milliseconds that a snubbing peer is kept before it makes room for another. */
+export const snubDropMs = 60_000;
+/** Peers that are unchoked at once: a LAN's links carry all of them. */
+export const unchokeSlots = 50;
+/** Unchoke slots of these that go around by chance (BEP 3's optimistic unchoke). */
+export const optimisticSlots = 5;
+/** Milliseconds between two rounds of choking; aria2 drops who flips within 5 s. */
+export const chokeRoundMs = 10_000;
+/** Milliseconds that an optimistic slot stays with one peer. */
+export const optimisticMs = 30_000;
+/** Pieces in the allowed-fast set that we grant (BEP 6). */
+export const allowedFastCount = 10;
+/** Requests that we may not answer (choked, out of range, not had) before a peer is dropped: libtorrent's bound. */
+export const invalidRequestsMax = 300;
+/** Blocks that nobody asked for, in bytes, before a peer is dropped. */
+export const unwantedBytesMax = 8 * MiB;
+/** Pieces whose failed blocks are remembered so that the liar is found (peer/piece_inquest.ts). */
+export const inquestsMax = 32;
+/** Milliseconds between two saves of the resume file. */
+export const resumeSaveMs = 10_000;
