@@ -110,3 +110,85 @@ export const unwantedBytesMax = 8 * MiB;
 export const inquestsMax = 32;
 /** Milliseconds between two saves of the resume file. */
 export const resumeSaveMs = 10_000;
+
+// Trackers, seen from both sides (lib/announce, tracker, peer/announcer.ts)
+
+/** Peers that a tracker hands out when the asker names no number, as opentracker and Transmission have it. */
+export const numWantDefault = 50;
+/** Peers that a tracker hands out at most: libtorrent asks for 200. */
+export const numWantMax = 200;
+/** Peers of one tracker reply that a client takes; the rest is dropped (a lying tracker). */
+export const replyPeersMax = 2000;
+/** Bytes of a tracker's reply after decompression: 2000 peers as dictionaries fit five times (CVE-2016-7164). */
+export const trackerReplyBytesMax = 1 * MiB;
+/** Characters of a tracker's failure or warning that are shown. */
+export const trackerTextMax = 200;
+/** Bytes of a `tracker id` that are kept and sent back. */
+export const trackerIdBytesMax = 256;
+/** Milliseconds between two announces at least, whatever a tracker says. */
+export const announceIntervalMinMs = 10_000;
+/** Milliseconds between two announces at most, whatever a tracker says. */
+export const announceIntervalMaxMs = 2 * 60 * 60_000;
+/** Milliseconds between two announces where the reply names none. */
+export const announceIntervalDefaultMs = 5 * 60_000;
+/** Milliseconds after the first failed announce until the next; doubled by each further failure. */
+export const announceRetryMinMs = 5_000;
+/** Milliseconds between two tries of a failing tracker at most. */
+export const announceRetryMaxMs = 5 * 60_000;
+/** Milliseconds until a tracker's reply is given up. */
+export const announceTimeoutMs = 15_000;
+/** Redirects followed for one announce. */
+export const announceRedirectsMax = 3;
+/** Info hashes in one scrape: as many as a UDP scrape can hold (BEP 15). */
+export const scrapeHashesMax = 74;
+
+/** Swarms that a tracker keeps: above them a new info hash is refused. */
+export const swarmsMax = 1_000_000;
+/** Peers that a tracker keeps in all (about 70 bytes each): above them a newcomer is answered but not listed. */
+export const trackerPeersMax = 4_000_000;
+/** Peers of one swarm that are listed; 256,000 is four addresses with every port. */
+export const swarmPeersMax = 500_000;
+/** Peers of one address that are listed in one swarm: a room behind one router, but no flood of made-up ports. */
+export const swarmPeersPerAddressMax = 128;
+/** Peers of one address that are listed in all swarms: one machine cannot fill the tracker. */
+export const trackerPeersPerAddressMax = 20_000;
+/** Milliseconds that a silent peer stays listed at least: libtorrent never announces more often than every 300 s. */
+export const peerLifetimeMinMs = 400_000;
+
+// The HTTP server (lib/http_request.ts, lib/io/http_server.ts)
+
+/** Bytes of a request line: 74 percent-encoded info hashes are 5.3 KB. */
+export const httpLineBytesMax = 8 * KiB;
+/** Bytes of a request line and its headers together. */
+export const httpHeadBytesMax = 16 * KiB;
+/** Header fields of one request. */
+export const httpHeadersMax = 64;
+/** Connections of the server in all. */
+export const httpConnectionsMax = 2048;
+/** Connections from one address; loopback is free of it, since a whole class may run on one machine. */
+export const httpConnectionsPerAddressMax = 64;
+/** Milliseconds from the first byte of a request (or the connection's start) to the end of its headers. */
+export const httpHeadTimeoutMs = 10_000;
+/** Milliseconds that a kept connection may stay silent between requests. */
+export const httpIdleTimeoutMs = 20_000;
+/** Milliseconds that a client may take to receive the replies of one turn. */
+export const httpWriteTimeoutMs = 10_000;
+/** Milliseconds that the server reads on after its last word, so that the client gets to see it. */
+export const httpLingerMs = 1_000;
+/** Bytes of replies gathered before they are written, when requests are pipelined. */
+export const httpTurnBytesMax = 64 * KiB;
+
+// The disk (lib/io, peer/io)
+
+/** Files that one disk worker keeps open: thousands of small files pass through, and 8 workers stay far below 1,024. */
+export const openFilesPerWorkerMax = 32;
+/** Disk workers: one a core, but each takes some 15 MB, and 8 hash more (13 GiB/s) than disks deliver. */
+export const diskWorkersMax = 8;
+/** Bytes that a disk worker reads at a time while it hashes: they stay in a core's second-level cache. */
+export const hashBufferBytes = 256 * KiB;
+/** Bytes of one job of hashing: some 10 ms, so that progress, Ctrl-C and an even end of all workers come cheaply. */
+export const hashJobBytes = 16 * MiB;
+/** Bytes of results that a disk worker gathers into one message: a message costs as much as moving 64 KiB. */
+export const resultBatchBytes = 256 * KiB;
+/** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */
+export const requestLengthMax = 128 * KiB;

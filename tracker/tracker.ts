@@ -1,0 +1,285 @@
+/**
+ * The tracker's rules: who is listed where, who is told about whom, and when to ask again (BEP 3, 7, 23, 24, 31, 48).
+ *
+ * Owns all swarms and their bounds. An address comes from the socket only; a peer beside the tracker, which announced
+ * from loopback, is told to others under the address at which they reached the tracker, since 127.0.0.1 would send them
+ * to themselves. Bytes and sockets are the codecs' and io's business; UDP can share all of this.
+ */
+import type { Bytes } from "../lib/bytes.ts";
+import { idLength, type InfoHash, type PeerId } from "../lib/ids.ts";
+import {
+  announceIntervalMinMs,
+  numWantMax,
+  peerLifetimeMinMs,
+  swarmsMax,
+  trackerPeersMax,
+  trackerPeersPerAddressMax,
+} from "../lib/limits.ts";
+import {
+  type AnnounceAnswer,
+  type AnnounceRequest,
+  type ScrapeCounts,
+  TrackerFailure,
+} from "../lib/announce/request.ts";
+import { AddressCounts } from "./address_counts.ts";
+import type { Asker } from "./asker.ts";
+import { noSlot, peerFlag, PeerTable, type Slot } from "./peer_table.ts";
+import { Swarm } from "./swarm.ts";
+
+export interface TrackerOptions {
+  /** Milliseconds between a client's announces; up to a tenth is added at random, so that a class spreads out. */
+  readonly intervalMs: number;
+  /** Only these torrents are tracked; all when undefined. */
+  readonly allow?: ReadonlySet<InfoHash> | undefined;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  /** Milliseconds after its last announce that a peer is forgotten; two and a half intervals unless given. */
+  readonly lifetimeMs?: number | undefined;
+}
+
+/** Counters since the start, and what is there now. */
+export interface TrackerStats {
+  readonly swarms: number;
+  readonly peers: number;
+  readonly seeds: number;
+  readonly leechers: number;
+  readonly announces: number;
+  readonly scrapes: number;
+  readonly downloadsCompleted: number;
+  readonly peersExpired: number;
+}
+
+/** Bytes of the compact forms. */
+const stride4 = 6;
+const stride6 = 18;
+
+export class Tracker {
+  readonly #options: TrackerOptions;
+  readonly #lifetimeMs: number;
+  readonly #minIntervalMs: number;
+  readonly #table: PeerTable;
+  readonly #swarms = new Map<InfoHash, Swarm>();
+  /** Peers of each address but loopback. */
+  readonly #addressCounts = new AddressCounts();
+  #swarmNumber = 0;
+  #seedCount = 0;
+  #announceCount = 0;
+  #scrapeCount = 0;
+  #completedCount = 0;
+  #expiredCount = 0;
+  /** Where the next sweep goes on. */
+  #sweepAt: Slot = 0;
+
+  // Space for one answer, used again by the next.
+  readonly #peerId: Bytes = new Uint8Array(idLength);
+  readonly #picked = new Int32Array(numWantMax + 1);
+  readonly #peers: Bytes = new Uint8Array((numWantMax + 1) * stride4);
+  readonly #peers6: Bytes = new Uint8Array((numWantMax + 1) * stride6);
+  readonly #peerIds4: Bytes = new Uint8Array((numWantMax + 1) * idLength);
+  readonly #peerIds6: Bytes = new Uint8Array((numWantMax + 1) * idLength);
+  readonly #hiddenPorts = new Set<number>();
+
+  constructor(options: TrackerOptions) {
+    this.#options = options;
+    this.#lifetimeMs = options.lifetimeMs ?? Math.max(2.5 * options.intervalMs, peerLifetimeMinMs);
+    this.#minIntervalMs = Math.min(options.intervalMs, Math.max(announceIntervalMinMs, options.intervalMs / 6));
+    this.#table = new PeerTable(options.random);
+  }
+
+  /**
+   * Lists the asker (or takes it off the list) and picks peers for it; the answer's bytes live until the next call.
+   *
+   * @throws TrackerFailure when the torrent is not tracked here
+   */
+  announce(request: AnnounceRequest, asker: Asker, now: number): AnnounceAnswer {
+    this.#announceCount++;
+    asker.setPort(request.port);
+    decodePeerId(request.peerId, this.#peerId);
+    const isStopping = request.event === "stopped";
+    const swarm = this.#swarms.get(request.infoHash) ?? (isStopping ? undefined : this.#addSwarm(request.infoHash));
+    if (swarm === undefined) return this.#answer(undefined, asker);
+    const slot = this.#table.find(swarm, asker.endpoint);
+    if (isStopping) {
+      if (slot !== noSlot) this.#removePeer(slot);
+      return this.#answer(swarm, asker);
+    }
+    const own = slot === noSlot ? this.#addPeer(swarm, request, asker, now) : this.#renewPeer(slot, request, now);
+    // A newcomer that is over a bound must not leave an empty swarm behind either.
+    if (swarm.peerCount === 0) this.#swarms.delete(swarm.infoHash);
+    return this.#answer(swarm, asker, request, own);
+  }
+
+  /** The counters of the swarms that are known; others are left out (BEP 48). */
+  scrape(infoHashes: readonly InfoHash[]): ScrapeCounts[] {
+    this.#scrapeCount++;
+    const counts: ScrapeCounts[] = [];
+    for (const infoHash of infoHashes) {
+      const swarm = this.#swarms.get(infoHash);
+      if (swarm === undefined) continue;
+      const { complete, incomplete, downloaded } = swarm;
+      counts.push({ infoHash, complete, incomplete, downloaded });
+    }
+    return counts;
+  }
+
+  /**
+   * Forgets peers that have not announced for their lifetime.
+   *
+   * Looks at `slotsMax` slots at most and goes on there next time, so that no call stops the loop for long.
+   */
+  sweep(now: number, slotsMax: number): void {
+    const end = Math.min(this.#sweepAt + slotsMax, this.#table.slotEnd);
+    for (let slot = this.#sweepAt; slot < end; slot++) {
+      if (this.#table.swarmOf(slot) === undefined || now - this.#table.seenAtOf(slot) < this.#lifetimeMs) continue;
+      this.#removePeer(slot);
+      this.#expiredCount++;
+    }
+    this.#sweepAt = end === this.#table.slotEnd ? 0 : end;
+  }
+
+  get stats(): TrackerStats {
+    return {
+      swarms: this.#swarms.size,
+      peers: this.#table.count,
+      seeds: this.#seedCount,
+      leechers: this.#table.count - this.#seedCount,
+      announces: this.#announceCount,
+      scrapes: this.#scrapeCount,
+      downloadsCompleted: this.#completedCount,
+      peersExpired: this.#expiredCount,
+    };
+  }
+
+  #addSwarm(infoHash: InfoHash): Swarm {
+    if (this.#options.allow !== undefined && !this.#options.allow.has(infoHash)) {
+      throw new TrackerFailure("this tracker does not track that torrent", Infinity);
+    }
+    if (this.#swarms.size >= swarmsMax) throw new TrackerFailure("this tracker is full");
+    const swarm = new Swarm(infoHash, this.#swarmNumber++ | 0, this.#table);
+    this.#swarms.set(infoHash, swarm);
+    return swarm;
+  }
+
+  /** Lists a newcomer; where its address or the tracker is at a bound it is answered without being listed. */
+  #addPeer(swarm: Swarm, request: AnnounceRequest, asker: Asker, now: number): Slot {
+    if (request.event === "completed") this.#countCompleted(swarm);
+    const isCounted = !asker.isLoopback;
+    if (this.#table.count >= trackerPeersMax || !swarm.hasRoomFor(asker.addressKey)) return noSlot;
+    if (isCounted && this.#addressCounts.of(asker.addressKey) >= trackerPeersPerAddressMax) return noSlot;
+    const isSeed = request.left === 0;
+    const flags = asker.flags | (isSeed ? peerFlag.isSeed : 0);
+    const slot = this.#table.insert({ swarm, endpoint: asker.endpoint, peerId: this.#peerId, flags, now });
+    swarm.add(slot);
+    if (isSeed) this.#seedCount++;
+    if (isCounted) this.#addressCounts.add(asker.addressKey);
+    return slot;
+  }
+
+  #renewPeer(slot: Slot, request: AnnounceRequest, now: number): Slot {
+    const swarm = this.#table.swarmOf(slot)!;
+    const wasSeed = (this.#table.flagsOf(slot) & peerFlag.isSeed) !== 0;
+    const isSeed = request.left === 0;
+    if (request.event === "completed" && !wasSeed) this.#countCompleted(swarm);
+    if (isSeed !== wasSeed) {
+      swarm.setSeed(slot, isSeed);
+      this.#seedCount += isSeed ? 1 : -1;
+    }
+    this.#table.setPeerId(slot, this.#peerId);
+    this.#table.setSeenAt(slot, now);
+    return slot;
+  }
+
+  #countCompleted(swarm: Swarm): void {
+    swarm.downloaded++;
+    this.#completedCount++;
+  }
+
+  #removePeer(slot: Slot): void {
+    const swarm = this.#table.swarmOf(slot)!;
+    const flags = this.#table.flagsOf(slot);
+    swarm.remove(slot);
+    if ((flags & peerFlag.isSeed) !== 0) this.#seedCount--;
+    if ((flags & peerFlag.isLoopback) === 0) this.#addressCounts.remove(this.#table.addressKeyOf(slot));
+    this.#table.remove(slot);
+    if (swarm.peerCount === 0) this.#swarms.delete(swarm.infoHash);
+  }
+
+  /** @param own the asker's own slot, which it is not told */
+  #answer(swarm: Swarm | undefined, asker: Asker, request?: AnnounceRequest, own: Slot = noSlot): AnnounceAnswer {
+    const lists = swarm !== undefined && request !== undefined
+      ? this.#pick(swarm, asker, request, own)
+      : { at4: 0, at6: 0 };
+    return {
+      intervalMs: this.#options.intervalMs * (1 + 0.1 * this.#options.random()),
+      minIntervalMs: this.#minIntervalMs,
+      complete: swarm?.complete ?? 0,
+      incomplete: swarm?.incomplete ?? 0,
+      peers: this.#peers.subarray(0, lists.at4 * stride4),
+      peers6: this.#peers6.subarray(0, lists.at6 * stride6),
+      peerIds: request === undefined || request.compact ? noBytes : this.#joinPeerIds(lists),
+      externalIp: asker.isLoopback ? undefined : asker.address,
+    };
+  }
+
+  /** Fills the two lists with peers that the asker can reach and returns how many are in each. */
+  #pick(swarm: Swarm, asker: Asker, request: AnnounceRequest, own: Slot): { at4: number; at6: number } {
+    const table = this.#table;
+    const numWant = Math.min(request.numWant, numWantMax);
+    if (numWant === 0) return { at4: 0, at6: 0 };
+    const count = swarm.sample(numWant + 1, {
+      forSeed: request.left === 0,
+      random: this.#options.random,
+      picked: this.#picked,
+    });
+    this.#hiddenPorts.clear();
+    let at4 = 0;
+    let at6 = 0;
+    for (let i = 0; i < count && at4 + at6 < numWant; i++) {
+      const slot = this.#picked[i];
+      if (slot === own || table.hasPeerId(slot, this.#peerId)) continue;
+      const flags = table.flagsOf(slot);
+      if ((flags & peerFlag.isLinkLocal) !== 0 && !asker.isLinkLocal) continue;
+      const isBeside = (flags & peerFlag.isLoopback) !== 0 && !asker.isLoopback;
+      const length = isBeside ? asker.trackerAddress.length + 2 : table.endpointLengthOf(slot);
+      const [target, offset] = length === stride4 ? [this.#peers, at4 * stride4] : [this.#peers6, at6 * stride6];
+      if (isBeside) {
+        const port = table.portOf(slot);
+        // 127.0.0.1 and ::1 of one client become the same endpoint.
+        if (this.#hiddenPorts.has(port)) continue;
+        this.#hiddenPorts.add(port);
+        target.set(asker.trackerAddress, offset);
+        target[offset + length - 2] = port >>> 8;
+        target[offset + length - 1] = port;
+      } else table.copyEndpoint(slot, target, offset);
+      if (!request.compact) {
+        table.copyPeerId(
+          slot,
+          length === stride4 ? this.#peerIds4 : this.#peerIds6,
+          (length === stride4 ? at4 : at6) * idLength,
+        );
+      }
+      if (length === stride4) at4++;
+      else at6++;
+    }
+    return { at4, at6 };
+  }
+
+  #joinPeerIds({ at4, at6 }: { at4: number; at6: number }): Bytes {
+    const peerIds = new Uint8Array((at4 + at6) * idLength);
+    peerIds.set(this.#peerIds4.subarray(0, at4 * idLength));
+    peerIds.set(this.#peerIds6.subarray(0, at6 * idLength), at4 * idLength);
+    return peerIds;
+  }
+}
+
+const noBytes: Bytes = new Uint8Array(0);
+
+/** A peer id's 20 bytes from its lower-case hex digits, without making an array for them. */
+function decodePeerId(peerId: PeerId, target: Bytes): void {
+  for (let i = 0; i < idLength; i++) target[i] = (digitOf(peerId, 2 * i) << 4) | digitOf(peerId, 2 * i + 1);
+}
+
+function digitOf(hex: string, at: number): number {
+  const code = hex.charCodeAt(at);
+  return code < 0x3a ? code - 0x30 : code - 0x57;
+}
