@@ -39,7 +39,7 @@ export interface Context {
   /** An environment variable that the program may read; undefined when unset or not allowed. */
   env(name: string): string | undefined;
   /** Reads one line from stdin; undefined at its end. */
-  readLine(): string | undefined;
+  readLine(): Promise<string | undefined>;
   /** Monotonic milliseconds. */
   now(): number;
   /** Milliseconds since 1970. */

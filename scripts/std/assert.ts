@@ -1,5 +1,5 @@
 /** `@std/assert` from npm, with the types that the npm package lacks. Only what the tests use. */
-import * as untyped from "npm:deno-std@1.4.0/assert/mod.js";
+import * as untyped from "deno-std/assert/mod.js";
 
 // deno-lint-ignore no-explicit-any -- constructors of any error class, as @std/assert has it
 type ErrorClass<E extends Error> = abstract new (...args: any[]) => E;

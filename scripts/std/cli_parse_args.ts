@@ -1,5 +1,5 @@
 /** `@std/cli/parse-args` from npm, typed for the way lib/cli/args.ts calls it. */
-import { parseArgs as untyped } from "npm:deno-std@1.4.0/cli/parse_args.js";
+import { parseArgs as untyped } from "deno-std/cli/parse_args.js";
 
 /** The options of `parseArgs` that this project uses. */
 export interface ParseOptions {

@@ -1,5 +1,5 @@
 /** `@std/crypto/timing-safe-equal` from npm, typed. */
-import { timingSafeEqual as untyped } from "npm:deno-std@1.4.0/crypto/timing_safe_equal.js";
+import { timingSafeEqual as untyped } from "deno-std/crypto/timing_safe_equal.js";
 
 type Buffer = ArrayBufferView | ArrayBufferLike | DataView;
 

@@ -1,5 +1,5 @@
 /** `@std/streams` from npm, typed. Only what the project uses. */
-import * as untyped from "npm:deno-std@1.4.0/streams/mod.js";
+import * as untyped from "deno-std/streams/mod.js";
 
 interface Streams {
   LimitedBytesTransformStream: new (

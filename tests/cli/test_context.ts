@@ -49,7 +49,7 @@ export function makeContext(
     warn: (line) => void (stderr += `${line}\n`),
     event: (event, fields = {}) => void (rest.json && events.push({ event, ...fields })),
     env: () => undefined,
-    readLine: () => input.shift(),
+    readLine: () => Promise.resolve(input.shift()),
     now: clock ?? (() => now),
     date: () => 1_700_000_000_000,
     random: () => 0.5,

@@ -1,0 +1,73 @@
+/**
+ * Writes ./localbt by `deno compile`: one file that runs alone.
+ *
+ * Takes `--target <name>` for another system (then the output is localbt-<target>, with .exe for Windows), and hands other
+ * options, such as the import map of scripts/std.ts, to `deno compile`. DENORT_BIN names the runtime to use instead of
+ * the one that Deno downloads. The program can never get more than these permissions: it runs no other program.
+ */
+const targets = [
+  "x86_64-unknown-linux-gnu",
+  "aarch64-unknown-linux-gnu",
+  "x86_64-apple-darwin",
+  "aarch64-apple-darwin",
+  "x86_64-pc-windows-msvc",
+];
+
+const permissions = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env=NO_COLOR,SOURCE_DATE_EPOCH,LOCALBT_DEBUG,COLUMNS",
+  "--allow-sys=networkInterfaces",
+];
+
+/** Loaded at run time by name, so the compiler does not see them. */
+const workers = ["lib/io/piece_worker.ts"];
+
+function fail(message: string): never {
+  console.error(`build: ${message}`);
+  Deno.exit(2);
+}
+
+/** The value of `--target x` or `--target=x`, and the arguments without it. */
+function takeTarget(args: readonly string[]): { target: string | undefined; rest: string[] } {
+  const at = args.findIndex((arg) => arg === "--target" || arg.startsWith("--target="));
+  if (at === -1) return { target: undefined, rest: [...args] };
+  const [, inline] = args[at].split("=");
+  const target = inline ?? args[at + 1] ?? "";
+  if (!targets.includes(target)) fail(`--target takes one of:\n  ${targets.join("\n  ")}`);
+  return { target, rest: args.filter((_, i) => i !== at && (inline !== undefined || i !== at + 1)) };
+}
+
+/** Runs a program to its end with its output shown. @returns its exit code */
+async function run(program: string, args: string[]): Promise<number> {
+  const env = { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "mozilla,system", DENO_NO_UPDATE_CHECK: "1" };
+  const { code } = await new Deno.Command(program, { args, env, stdin: "null", stdout: "inherit", stderr: "inherit" })
+    .spawn().status;
+  return code;
+}
+
+const { target, rest } = takeTarget(Deno.args);
+const system = target ?? Deno.build.target;
+const output = (target === undefined ? "localbt" : `localbt-${target}`) + (system.includes("windows") ? ".exe" : "");
+const included = workers.flatMap((path) => ["--include", path]);
+const chosenTarget = target === undefined ? [] : ["--target", target];
+const code = await run(Deno.execPath(), [
+  "compile",
+  "--quiet",
+  "--no-check",
+  "--no-prompt",
+  ...permissions,
+  ...included,
+  ...chosenTarget,
+  "--output",
+  output,
+  ...rest,
+  "main.ts",
+]);
+if (code !== 0) Deno.exit(code);
+if (target === undefined && await run(`./${output}`, ["--version"]) !== 0) {
+  Deno.removeSync(output);
+  fail(`${output} does not start: a runtime given by DENORT_BIN must be that of Deno ${Deno.version.deno}`);
+}
+console.log(`wrote ${output} (${(Deno.statSync(output).size / 2 ** 20).toFixed(0)} MiB)`);
