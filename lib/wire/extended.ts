@@ -1,0 +1,55 @@
+/** The extension handshake (BEP 10): extended message 0, a dictionary of what a peer can do. */
+import { bytesAt, decodeBencodePrefix, dictionaryAt, dictionaryOf, encodeBencode, integerAt } from "../bencode.ts";
+import type { Bytes } from "../bytes.ts";
+import { ProtocolError } from "../errors.ts";
+import { extensionBytesMax } from "../limits.ts";
+
+/** The extended message id of the handshake itself. */
+export const extensionHandshakeId = 0;
+
+export interface ExtensionHandshake {
+  /** `m`: name of an extension -> the id that its sender wants to receive it under; 0 turns it off. */
+  readonly extensionIds: ReadonlyMap<string, number>;
+  /** `v`: name and version of the program. */
+  readonly client?: string;
+  /** `reqq`: requests that the sender queues before it drops some. */
+  readonly requestQueueMax?: number;
+  /** `p`: the TCP port the sender listens on. */
+  readonly listenPort?: number;
+}
+
+export function encodeExtensionHandshake(handshake: ExtensionHandshake): Bytes {
+  return encodeBencode({
+    m: handshake.extensionIds,
+    p: handshake.listenPort,
+    reqq: handshake.requestQueueMax,
+    v: handshake.client,
+  });
+}
+
+/**
+ * Keys of a wrong type or range are taken as absent: clients differ, and none of them is needed.
+ *
+ * @throws ProtocolError unless the payload begins with a dictionary
+ */
+export function decodeExtensionHandshake(payload: Uint8Array): ExtensionHandshake {
+  if (payload.length > extensionBytesMax) throw new ProtocolError(`an extension handshake of ${payload.length} bytes`);
+  const dictionary = dictionaryOf(decodeBencodePrefix(payload), "an extension handshake");
+  const extensionIds = new Map<string, number>();
+  for (const [name, node] of dictionaryAt(dictionary, "m") ?? []) {
+    if (node.kind === "integer" && node.value >= 0 && node.value <= 255) extensionIds.set(name, node.value);
+  }
+  const client = bytesAt(dictionary, "v");
+  const requestQueueMax = inRange(integerAt(dictionary, "reqq"), 1, 1_000_000);
+  const listenPort = inRange(integerAt(dictionary, "p"), 1, 65_535);
+  return {
+    extensionIds,
+    ...(client !== undefined && { client: new TextDecoder().decode(client.subarray(0, 64)) }),
+    ...(requestQueueMax !== undefined && { requestQueueMax }),
+    ...(listenPort !== undefined && { listenPort }),
+  };
+}
+
+function inRange(value: number | undefined, min: number, max: number): number | undefined {
+  return value !== undefined && value >= min && value <= max ? value : undefined;
+}

@@ -1,0 +1,82 @@
+/**
+ * Who has what, and of whom we want something: keeps the picker's counts and each session's interest in step with what
+ * peers say and what we store.
+ */
+import type { Bitfield } from "../lib/bitfield.ts";
+import { ProtocolError } from "../lib/errors.ts";
+import type { PieceIndex } from "../lib/ids.ts";
+import type { Layout } from "../lib/layout.ts";
+import type { PeerSession } from "./peer_session.ts";
+import type { PiecePicker } from "./piece_picker.ts";
+
+/** Pieces that one peer may propose at a time. */
+const suggestionsMax = 32;
+
+export class Availability {
+  readonly #layout: Layout;
+  readonly #have: Bitfield;
+  readonly #picker: PiecePicker;
+  readonly #wantsNothing: boolean;
+
+  /** @param wantsNothing we only give: interest is never shown */
+  constructor({ layout, have, picker, wantsNothing }: {
+    layout: Layout;
+    have: Bitfield;
+    picker: PiecePicker;
+    wantsNothing: boolean;
+  }) {
+    this.#layout = layout;
+    this.#have = have;
+    this.#picker = picker;
+    this.#wantsNothing = wantsNothing;
+  }
+
+  /** The peer has one piece more. @throws ProtocolError when there is no such piece */
+  onHave(session: PeerSession, index: number): void {
+    const piece = this.#pieceOf(index);
+    if (!session.has.set(piece)) return;
+    this.#picker.increase(piece);
+    if (session.has.isFull) this.#picker.countPeer(session.has, -1);
+    if (!this.#have.has(piece)) session.wantedCount++;
+    this.#updateInterest(session);
+  }
+
+  /** The peer said at once what it has. */
+  onAllPieces(session: PeerSession): void {
+    if (!session.has.isFull) this.#picker.countPeer(session.has, 1);
+    session.wantedCount = 0;
+    for (let piece = 0; piece < session.has.length; piece++) {
+      if (session.has.has(piece) && !this.#have.has(piece)) session.wantedCount++;
+    }
+    this.#updateInterest(session);
+  }
+
+  /** The peer proposes a piece, or lets us have it while choked (BEP 6). @throws ProtocolError as `onHave` */
+  onOffer(session: PeerSession, { kind, piece: index }: { kind: string; piece: number }): void {
+    const piece = this.#pieceOf(index);
+    if (kind === "allowedFast") session.allowedFast.add(piece);
+    else if (session.suggested.push(piece) > suggestionsMax) session.suggested.shift();
+  }
+
+  /** We stored a piece: one reason less to want something of the peer. */
+  onStored(session: PeerSession, piece: PieceIndex): void {
+    if (!session.has.has(piece)) return;
+    session.wantedCount--;
+    this.#updateInterest(session);
+  }
+
+  /** The peer is gone. */
+  onGone(session: PeerSession): void {
+    if (!session.has.isFull) this.#picker.countPeer(session.has, -1);
+  }
+
+  #updateInterest(session: PeerSession): void {
+    session.setInterested(session.wantedCount > 0 && !this.#wantsNothing);
+  }
+
+  #pieceOf(index: number): PieceIndex {
+    const piece = this.#layout.toPieceIndex(index);
+    if (piece === undefined) throw new ProtocolError(`piece ${index} of ${this.#layout.pieceCount}`);
+    return piece;
+  }
+}

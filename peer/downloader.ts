@@ -1,0 +1,329 @@
+/**
+ * The taking half of a torrent: which peer is asked for which block, what becomes of the blocks, and who is to blame.
+ *
+ * Each piece belongs to one peer, its owner, until nothing else is left to ask for: only then do others help with its
+ * open blocks, and at the very end a block is asked of a second peer too (endgame). What is received and not yet on disk
+ * is bounded by PieceTable; at the bound no new piece is begun.
+ */
+import type { Bytes } from "../lib/bytes.ts";
+import type { PieceIndex } from "../lib/ids.ts";
+import type { Layout } from "../lib/layout.ts";
+import { blockLength, requestersPerBlockMax, snubMs, unwantedBytesMax } from "../lib/limits.ts";
+import { ProtocolError } from "../lib/errors.ts";
+import type { RateLimiter } from "../lib/rate_limiter.ts";
+import { RateMeter } from "../lib/rate_meter.ts";
+import type { BlockRange } from "../lib/wire/message.ts";
+import type { ConnectionId, Effect } from "./events.ts";
+import { PieceInquest } from "./piece_inquest.ts";
+import type { PiecePicker } from "./piece_picker.ts";
+import type { ActivePiece, PieceTable } from "./piece_table.ts";
+import type { PeerSession } from "./peer_session.ts";
+
+/** Whole pieces that we have before rarity counts: until then any piece is a start. */
+const randomFirstPieces = 4;
+/** Requests in flight above which a peer does not repeat what others were asked for. */
+const endgameInFlightMax = 16;
+/** Milliseconds without requests for a peer that rejects them. */
+const rejectPauseMs = 1_000;
+
+export class Downloader {
+  readonly meter = new RateMeter();
+  readonly #layout: Layout;
+  readonly #table: PieceTable;
+  readonly #picker: PiecePicker;
+  readonly #inquest: PieceInquest;
+  readonly #limiter: RateLimiter;
+  readonly #sessions: ReadonlyMap<ConnectionId, PeerSession>;
+  readonly #emit: (effect: Effect) => void;
+  /** Counts the changes after which a peer that had nothing to do may have something. */
+  #epoch = 0;
+  #isStopped = false;
+
+  constructor({ table, picker, limiter, sessions, emit }: {
+    table: PieceTable;
+    picker: PiecePicker;
+    limiter: RateLimiter;
+    sessions: ReadonlyMap<ConnectionId, PeerSession>;
+    emit: (effect: Effect) => void;
+  }) {
+    this.#layout = table.layout;
+    this.#table = table;
+    this.#picker = picker;
+    this.#inquest = new PieceInquest(table.layout);
+    this.#limiter = limiter;
+    this.#sessions = sessions;
+    this.#emit = emit;
+  }
+
+  /** Asks for nothing more: the disk failed, or the end has come. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Asks the peer for as many blocks as its window has room for. */
+  fill(session: PeerSession, now: number): void {
+    if (this.#isStopped || !session.amInterested || now < session.quietUntil) return;
+    if (session.peerChoking && session.allowedFast.size === 0) return;
+    if (session.exhaustedAt === this.#epoch) return;
+    for (let room = session.requests.room(now); room > 0; room--) {
+      const active = this.#nextPieceFor(session);
+      if (active === undefined) {
+        if (session.requests.count < endgameInFlightMax) session.exhaustedAt = this.#epoch;
+        return;
+      }
+      const block = this.#nextBlockOf(active, session);
+      const length = this.#layout.lengthOfBlock(active.piece, block);
+      if (!this.#limiter.take(length, now)) return;
+      this.#table.requested(active, block);
+      session.requests.add(this.#keyOf(active.piece, block), now);
+      session.sendRequest(active.piece, block * blockLength, length);
+    }
+  }
+
+  /** Fills every peer's window: memory, the limiter or a piece has become free. */
+  fillAll(now: number): void {
+    for (const session of this.#sessions.values()) this.fill(session, now);
+  }
+
+  /** A block came. */
+  onBlock(session: PeerSession, { piece: index, begin, block: bytes }: BlockMessage, now: number): void {
+    const piece = this.#layout.toPieceIndex(index);
+    const block = piece === undefined ? -1 : this.#layout.blockAt(piece, { begin, length: bytes.length });
+    if (piece === undefined || block === -1) {
+      throw new ProtocolError(`a block of ${bytes.length} bytes at ${begin} of piece ${index}, which cannot be`);
+    }
+    if (!session.requests.delivered(this.#keyOf(piece, block), bytes.length, now)) {
+      session.unwantedBytes += bytes.length;
+      if (session.unwantedBytes > unwantedBytesMax) throw new ProtocolError("too many blocks that nobody asked for");
+      return;
+    }
+    session.unwantedBytes = Math.max(0, session.unwantedBytes - bytes.length);
+    this.meter.add(bytes.length, now);
+    const active = this.#table.active(piece);
+    if (active === undefined || active.isReceived(block)) return;
+    const isWhole = this.#table.received(active, block, bytes, session.connection);
+    if (active.requesters[block] > 0) this.#cancelOthers(active, block);
+    if (!isWhole) return;
+    this.#table.toChecking(active);
+    this.#emit({ kind: "storePiece", piece, buffer: active.buffer });
+  }
+
+  /** The peer will not answer this request. */
+  onReject(session: PeerSession, range: BlockRange, now: number): void {
+    const piece = this.#layout.toPieceIndex(range.piece);
+    const block = piece === undefined ? -1 : this.#layout.blockAt(piece, range);
+    if (piece === undefined || block === -1) throw new ProtocolError("a reject of no block of this torrent");
+    if (!session.requests.remove(this.#keyOf(piece, block))) return;
+    session.allowedFast.delete(piece);
+    if (!session.peerChoking) session.quietUntil = now + rejectPauseMs;
+    this.#release(session, piece, block);
+  }
+
+  /** The peer choked us; without the fast extension that voids what is pending (BEP 3, BEP 6). */
+  onChoke(session: PeerSession): void {
+    if (!session.supportsFast) this.releaseAll(session);
+  }
+
+  /** Gives back all that the peer was asked for, and its pieces: it left, choked or stalls. */
+  releaseAll(session: PeerSession): void {
+    for (const key of session.requests.drain()) {
+      this.#release(session, this.#pieceOf(key), key % this.#layout.blocksPerPiece);
+    }
+    for (const active of this.#table.activePieces()) this.#disown(active, session);
+    this.#epoch++;
+  }
+
+  /** Something the peer has is news: it may be asked again. */
+  wake(session: PeerSession): void {
+    session.exhaustedAt = -1;
+  }
+
+  /** Takes requests back from peers that stopped delivering; returns those that stalled long enough to be left. */
+  checkStalled(now: number, dropMs: number): PeerSession[] {
+    const lost: PeerSession[] = [];
+    for (const session of this.#sessions.values()) {
+      const stalledMs = session.requests.stalledMs(now);
+      if (stalledMs > dropMs) lost.push(session);
+      else if (stalledMs > snubMs && !session.requests.isSnubbed) this.#takeBackStalled(session);
+    }
+    return lost;
+  }
+
+  /** The piece is on disk: returns the peers that had spoiled it before. */
+  onStored(piece: PieceIndex, buffer: Bytes): ConnectionId[] {
+    const liars = this.#inquest.solved(piece, buffer);
+    this.#table.stored(piece, buffer);
+    if (this.#table.isComplete) this.#table.dropSpareBuffers();
+    return liars;
+  }
+
+  /** The piece failed its hash: it is missing again; returns the peer to blame if that is certain. */
+  onBad(piece: PieceIndex, buffer: Bytes): ConnectionId | undefined {
+    const attempt = this.#table.failed(piece, undefined);
+    const liar = this.#inquest.failed(attempt, buffer);
+    this.#picker.add(piece);
+    this.#epoch++;
+    return liar;
+  }
+
+  /** The disk refused the piece: it is missing again. */
+  onStoreFailed(piece: PieceIndex): void {
+    this.#table.failed(piece, undefined);
+    this.#picker.add(piece);
+    this.#epoch++;
+  }
+
+  /** The piece that the peer's next request goes to; it has at least one block for it. */
+  #nextPieceFor(session: PeerSession): ActivePiece | undefined {
+    const current = session.currentPiece;
+    if (current !== undefined && current.openCount > 0 && this.#isOwn(current, session)) return current;
+    session.currentPiece = this.#ownOrOrphanPiece(session) ?? this.#begin(session);
+    return session.currentPiece ?? this.#othersOpenPiece(session) ?? this.#endgamePiece(session);
+  }
+
+  #isOwn(active: ActivePiece, session: PeerSession): boolean {
+    return active.owner === session.connection && this.#table.active(active.piece) === active &&
+      this.#mayAsk(session, active.piece);
+  }
+
+  /** A begun piece with open blocks that is the peer's, or that nobody's it becomes. */
+  #ownOrOrphanPiece(session: PeerSession): ActivePiece | undefined {
+    let orphan: ActivePiece | undefined;
+    for (const active of this.#table.openPieces()) {
+      if (active.owner === session.connection && this.#isOwn(active, session)) return active;
+      if (active.owner === undefined && this.#mayAsk(session, active.piece)) orphan ??= active;
+    }
+    if (orphan !== undefined) orphan.owner = session.connection;
+    return orphan;
+  }
+
+  /** Nothing is left for this peer to begin: it helps with the open blocks of another's piece. */
+  #othersOpenPiece(session: PeerSession): ActivePiece | undefined {
+    for (const active of this.#table.openPieces()) {
+      if (!active.isExclusive && this.#mayAsk(session, active.piece)) return active;
+    }
+    return undefined;
+  }
+
+  /** Starts a missing piece. */
+  #begin(session: PeerSession): ActivePiece | undefined {
+    if (!this.#table.mayActivate) return undefined;
+    const piece = this.#pickFor(session);
+    if (piece === -1) return undefined;
+    this.#picker.remove(piece);
+    const active = this.#table.activate(piece, session.connection);
+    active.isExclusive = this.#inquest.isOpen(piece);
+    if (this.#picker.count === 0) this.#epoch++; // the endgame begins: idle peers may help
+    return active;
+  }
+
+  #pickFor(session: PeerSession): PieceIndex | -1 {
+    if (session.peerChoking) {
+      for (const piece of session.allowedFast) {
+        if (this.#isMissingAt(session, piece)) return piece as PieceIndex;
+      }
+      return -1;
+    }
+    for (let piece = session.suggested.pop(); piece !== undefined; piece = session.suggested.pop()) {
+      if (this.#isMissingAt(session, piece)) return piece as PieceIndex;
+    }
+    return this.#picker.pick(session.has, { isFirst: this.#table.haveCount < randomFirstPieces });
+  }
+
+  #isMissingAt(session: PeerSession, piece: number): boolean {
+    return session.has.has(piece) && this.#table.isMissing(piece as PieceIndex);
+  }
+
+  /** When nothing is left to begin: a piece with a block that few are asked for, and not this peer. */
+  #endgamePiece(session: PeerSession): ActivePiece | undefined {
+    if (this.#picker.count > 0 || session.requests.count >= endgameInFlightMax) return undefined;
+    for (const active of this.#table.activePieces()) {
+      if (active.isExclusive || !this.#mayAsk(session, active.piece)) continue;
+      if (this.#duplicableBlock(active, session) !== -1) return active;
+    }
+    return undefined;
+  }
+
+  #nextBlockOf(active: ActivePiece, session: PeerSession): number {
+    const block = active.nextOpenBlock();
+    return block !== -1 ? block : this.#duplicableBlock(active, session);
+  }
+
+  #duplicableBlock(active: ActivePiece, session: PeerSession): number {
+    for (let block = 0; block < active.blockCount; block++) {
+      if (active.isReceived(block) || active.requesters[block] >= requestersPerBlockMax) continue;
+      if (!session.requests.has(this.#keyOf(active.piece, block))) return block;
+    }
+    return -1;
+  }
+
+  #mayAsk(session: PeerSession, piece: PieceIndex): boolean {
+    return session.has.has(piece) && (!session.peerChoking || session.allowedFast.has(piece));
+  }
+
+  /** The block came from one peer: the others need not send it. */
+  #cancelOthers(active: ActivePiece, block: number): void {
+    const key = this.#keyOf(active.piece, block);
+    for (const session of this.#sessions.values()) {
+      if (!session.requests.remove(key)) continue;
+      active.requesters[block]--;
+      session.sendCancel(active.piece, block * blockLength, this.#layout.lengthOfBlock(active.piece, block));
+      if (active.requesters[block] === 0) return;
+    }
+  }
+
+  /** The peer stalls: one request stays, all else may be asked of others. */
+  #takeBackStalled(session: PeerSession): void {
+    for (const key of session.requests.snub()) {
+      const piece = this.#pieceOf(key);
+      const block = key % this.#layout.blocksPerPiece;
+      session.sendCancel(piece, block * blockLength, this.#layout.lengthOfBlock(piece, block));
+      this.#release(session, piece, block);
+    }
+    for (const active of this.#table.activePieces()) this.#disown(active, session);
+    this.#epoch++;
+  }
+
+  #release(session: PeerSession, piece: PieceIndex, block: number): void {
+    const active = this.#table.active(piece);
+    if (active === undefined) return;
+    this.#table.released(active, block);
+    this.#disown(active, session);
+    this.#epoch++;
+  }
+
+  /** The piece is nobody's again; if nothing of it was received and nobody is asked, it is merely missing. */
+  #disown(active: ActivePiece, session: PeerSession): void {
+    if (active.owner === session.connection) active.owner = undefined;
+    if (active.owner !== undefined || active.openCount !== active.blockCount) {
+      if (active.isExclusive && active.owner === undefined) this.#restart(active);
+      return;
+    }
+    this.#table.abandon(active);
+    this.#picker.add(active.piece);
+  }
+
+  /** An exclusive piece whose owner is gone begins anew: its blocks must all come from one peer. */
+  #restart(active: ActivePiece): void {
+    for (let block = 0; block < active.blockCount; block++) {
+      if (active.requesters[block] > 0) this.#cancelOthers(active, block);
+    }
+    this.#table.abandon(active);
+    this.#picker.add(active.piece);
+  }
+
+  #keyOf(piece: PieceIndex, block: number): number {
+    return piece * this.#layout.blocksPerPiece + block;
+  }
+
+  #pieceOf(key: number): PieceIndex {
+    return Math.floor(key / this.#layout.blocksPerPiece) as PieceIndex;
+  }
+}
+
+/** A piece message (BEP 3), as it came. */
+interface BlockMessage {
+  readonly piece: number;
+  readonly begin: number;
+  readonly block: Uint8Array;
+}

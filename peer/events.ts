@@ -1,0 +1,94 @@
+/**
+ * What goes into a Torrent and what comes out of it: the whole border between the transfer and the world.
+ *
+ * peer/io/engine.ts turns sockets, disk, clock and trackers into inputs and performs the effects; a test or a simulation
+ * does the same with arrays.
+ */
+import type { AnnounceReply } from "../lib/announce/request.ts";
+import type { Bytes } from "../lib/bytes.ts";
+import type { Endpoint } from "../lib/endpoint.ts";
+import type { PieceIndex } from "../lib/ids.ts";
+import type { BlockRange } from "../lib/wire/message.ts";
+import type { AnnounceCall } from "./announcer.ts";
+
+/** Number of a connection, given by who opened it; never used twice. */
+export type ConnectionId = number;
+
+/** A block that a peer asked for: checked against the torrent. */
+export interface CheckedBlockRange extends BlockRange {
+  readonly piece: PieceIndex;
+}
+
+export type Input =
+  /** A TCP connection stands; `endpoint` is its far end. */
+  | {
+    readonly kind: "connected";
+    readonly connection: ConnectionId;
+    readonly endpoint: Endpoint;
+    readonly isOutgoing: boolean;
+  }
+  | { readonly kind: "dialFailed"; readonly endpoint: Endpoint }
+  /** Bytes came; they are only valid until `apply` returns. */
+  | { readonly kind: "received"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  /** The bytes of the effect `send` are with the system; the memory may be used again. */
+  | { readonly kind: "sent"; readonly connection: ConnectionId; readonly bytes: Bytes }
+  | { readonly kind: "closed"; readonly connection: ConnectionId }
+  /** What `readBlocks` asked for, in the same order. */
+  | {
+    readonly kind: "blocksRead";
+    readonly connection: ConnectionId;
+    readonly ranges: readonly CheckedBlockRange[];
+    readonly blocks: readonly Uint8Array[];
+  }
+  | {
+    readonly kind: "readFailed";
+    readonly connection: ConnectionId;
+    readonly ranges: readonly CheckedBlockRange[];
+    readonly why: string;
+  }
+  /** The piece's hash matched and its bytes are on disk; `buffer` still holds them and is given back. */
+  | { readonly kind: "pieceStored"; readonly piece: PieceIndex; readonly buffer: Bytes }
+  /** The piece's hash did not match; nothing was written. */
+  | { readonly kind: "pieceBad"; readonly piece: PieceIndex; readonly buffer: Bytes }
+  /** The disk refused the piece. */
+  | { readonly kind: "storeFailed"; readonly piece: PieceIndex; readonly why: string }
+  | { readonly kind: "announced"; readonly id: number; readonly reply: AnnounceReply }
+  | { readonly kind: "announceFailed"; readonly id: number; readonly why: string }
+  /** Addresses from the user. */
+  | { readonly kind: "peersFound"; readonly endpoints: readonly Endpoint[] }
+  | { readonly kind: "tick" }
+  | { readonly kind: "stop" };
+
+export type Effect =
+  | { readonly kind: "dial"; readonly endpoint: Endpoint }
+  | { readonly kind: "close"; readonly connection: ConnectionId; readonly why: string }
+  | { readonly kind: "send"; readonly connection: ConnectionId; readonly bytes: Bytes }
+  | { readonly kind: "readBlocks"; readonly connection: ConnectionId; readonly ranges: readonly CheckedBlockRange[] }
+  /** Check the hash of the piece in `buffer` and write it: answered by pieceStored, pieceBad or storeFailed. */
+  | { readonly kind: "storePiece"; readonly piece: PieceIndex; readonly buffer: Bytes }
+  | { readonly kind: "announce"; readonly call: AnnounceCall }
+  | { readonly kind: "peerJoined"; readonly endpoint: Endpoint; readonly client: string }
+  | { readonly kind: "peerLeft"; readonly endpoint: Endpoint; readonly why: string }
+  | { readonly kind: "pieceDone"; readonly piece: PieceIndex }
+  | { readonly kind: "peerBanned"; readonly endpoint: Endpoint; readonly why: string }
+  /** Every piece is stored. */
+  | { readonly kind: "complete" }
+  /** Nothing more is written: the disk refused a piece. */
+  | { readonly kind: "diskFailed"; readonly why: string };
+
+/** Numbers of a transfer for a person or a program to look at. */
+export interface TransferStats {
+  readonly haveBytes: number;
+  readonly totalBytes: number;
+  readonly havePieces: number;
+  readonly pieceCount: number;
+  /** Payload bytes since the start. */
+  readonly downloadedBytes: number;
+  readonly uploadedBytes: number;
+  /** Bytes a second over the last seconds. */
+  readonly downRate: number;
+  readonly upRate: number;
+  readonly peerCount: number;
+  /** Connected peers that have every piece. */
+  readonly seedCount: number;
+}

@@ -1,0 +1,156 @@
+/**
+ * Who takes part in a torrent: the sessions by connection and by peer id, whom we dial, refuse and ban.
+ *
+ * A peer is one peer id: of two connections to it one is closed. Our own key of an address is ip:port, so several peers
+ * behind one address are several peers.
+ */
+import { type Endpoint } from "../lib/endpoint.ts";
+import { ProtocolError } from "../lib/errors.ts";
+import type { PeerId } from "../lib/ids.ts";
+import type { ConnectionId, Effect } from "./events.ts";
+import { PeerPool } from "./peer_pool.ts";
+import { PeerSession } from "./peer_session.ts";
+
+/** Peers that connected twice within this time dialled each other at once: both ends must keep the same connection. */
+const simultaneousDialMs = 5_000;
+/** Peer ids that are remembered as banned. */
+const bannedIdsMax = 1_000;
+
+export class PeerRoster {
+  readonly sessions = new Map<ConnectionId, PeerSession>();
+  /** Sessions with bytes to write; emptied by Torrent at the end of a turn. */
+  readonly unflushed = new Set<PeerSession>();
+  readonly #byPeerId = new Map<PeerId, PeerSession>();
+  readonly #bannedPeerIds = new Set<PeerId>();
+  readonly #pool = new PeerPool();
+  readonly #ownPeerId: PeerId;
+  readonly #pieceCount: number;
+  readonly #sessionsMax: number;
+  readonly #emit: (effect: Effect) => void;
+  readonly #onGone: (session: PeerSession) => void;
+
+  /** @param onGone called once for each session that was taken out */
+  constructor({ ownPeerId, pieceCount, sessionsMax, emit, onGone }: {
+    ownPeerId: PeerId;
+    pieceCount: number;
+    sessionsMax: number;
+    emit: (effect: Effect) => void;
+    onGone: (session: PeerSession) => void;
+  }) {
+    this.#ownPeerId = ownPeerId;
+    this.#pieceCount = pieceCount;
+    this.#sessionsMax = sessionsMax;
+    this.#emit = emit;
+    this.#onGone = onGone;
+  }
+
+  /** Sessions whose peers have said who they are. */
+  get established(): PeerSession[] {
+    return [...this.#byPeerId.values()];
+  }
+
+  get establishedCount(): number {
+    return this.#byPeerId.size;
+  }
+
+  /** Remembers addresses. @param isKept the user named them: they are never forgotten */
+  addAddresses(endpoints: readonly Endpoint[], { isKept = false } = {}): void {
+    this.#pool.add(endpoints, { isKept });
+  }
+
+  /** Dials whom we know and are not connected to, within the bounds. */
+  dial(now: number): void {
+    for (const endpoint of this.#pool.takeDialable(now, this.#sessionsMax - this.sessions.size)) {
+      this.#emit({ kind: "dial", endpoint });
+    }
+  }
+
+  dialFailed(endpoint: Endpoint, now: number): void {
+    this.#pool.dialFailed(endpoint, now);
+  }
+
+  /** A connection stands; undefined when its peer is refused at once. */
+  admit(
+    { connection, endpoint, isOutgoing }: { connection: ConnectionId; endpoint: Endpoint; isOutgoing: boolean },
+    now: number,
+  ): PeerSession | undefined {
+    const session = new PeerSession({
+      connection,
+      endpoint,
+      isOutgoing,
+      pieceCount: this.#pieceCount,
+      now,
+      unflushed: this.unflushed,
+    });
+    this.sessions.set(connection, session);
+    if (isOutgoing) this.#pool.connected(endpoint);
+    if (this.#pool.isBanned(endpoint)) this.close(session, "the peer is banned", now);
+    else if (this.sessions.size > this.#sessionsMax) this.close(session, "there are enough peers", now);
+    else return session;
+    return undefined;
+  }
+
+  /**
+   * The peer said who it is.
+   *
+   * @throws ProtocolError when it is ourselves, banned, or here already
+   */
+  identify(session: PeerSession, peerId: PeerId, now: number): void {
+    if (peerId === this.#ownPeerId) {
+      if (session.isOutgoing) this.#pool.ban(session.endpoint);
+      throw new ProtocolError("the connection is to ourselves");
+    }
+    if (this.#bannedPeerIds.has(peerId)) throw new ProtocolError("the peer is banned");
+    const twin = this.#byPeerId.get(peerId);
+    if (twin !== undefined) this.#settleTwins(session, twin, peerId, now);
+    this.#byPeerId.set(peerId, session);
+    this.#emit({ kind: "peerJoined", endpoint: session.endpoint, client: session.label });
+  }
+
+  /** The extension handshake may tell where the peer listens: it need not be dialled there. */
+  learnListenPort(session: PeerSession): void {
+    if (session.listenEndpoint !== undefined) this.#pool.connected(session.listenEndpoint);
+  }
+
+  close(session: PeerSession, why: string, now: number): void {
+    this.#emit({ kind: "close", connection: session.connection, why });
+    this.forget(session, why, now);
+  }
+
+  /** Takes the peer out; its connection is closed already. */
+  forget(session: PeerSession, why: string, now: number): void {
+    if (!this.sessions.delete(session.connection)) return;
+    this.unflushed.delete(session);
+    const wasUseful = session.requests.receivedBytes > 0 || session.upMeter.total > 0;
+    if (session.listenEndpoint !== undefined) this.#pool.closed(session.listenEndpoint, now, !wasUseful);
+    if (session.peerId !== undefined && this.#byPeerId.get(session.peerId) === session) {
+      this.#byPeerId.delete(session.peerId);
+      this.#emit({ kind: "peerLeft", endpoint: session.endpoint, why });
+    }
+    this.#onGone(session);
+  }
+
+  /** Closes the connection and refuses the peer from now on. */
+  ban(connection: ConnectionId, why: string, now: number): void {
+    const session = this.sessions.get(connection);
+    if (session === undefined) return;
+    if (session.peerId !== undefined && this.#bannedPeerIds.size < bannedIdsMax) {
+      this.#bannedPeerIds.add(session.peerId);
+    }
+    this.#pool.ban(session.listenEndpoint ?? session.endpoint);
+    this.#emit({ kind: "peerBanned", endpoint: session.endpoint, why });
+    this.close(session, why, now);
+  }
+
+  /** Two connections to one peer: of two dialled at the same moment, both ends keep the one of the lower peer id. */
+  #settleTwins(session: PeerSession, twin: PeerSession, peerId: PeerId, now: number): void {
+    const isSimultaneous = now - twin.connectedAt < simultaneousDialMs && session.isOutgoing !== twin.isOutgoing;
+    if (isSimultaneous && session.isOutgoing === (this.#ownPeerId < peerId)) {
+      session.listenEndpoint ??= twin.listenEndpoint;
+      this.close(twin, "the peer is connected twice", now);
+      return;
+    }
+    if (session.isOutgoing) twin.listenEndpoint ??= session.endpoint;
+    throw new ProtocolError("the peer is connected twice");
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * One peer: the order of its messages, its choke and interest flags, and bytes <-> messages.
+ *
+ * A session knows no piece table and no other peer: what a message means for the torrent is for Torrent, Downloader and
+ * Uploader to say. Its outbox is emptied by Torrent, one write at a time.
+ */
+import { Bitfield } from "../lib/bitfield.ts";
+import type { Bytes } from "../lib/bytes.ts";
+import { type Endpoint, formatEndpoint } from "../lib/endpoint.ts";
+import { ProtocolError } from "../lib/errors.ts";
+import type { InfoHash, PeerId } from "../lib/ids.ts";
+import { keepAliveMs, keepAliveRqbitMs, outboxBytesMax, uploadQueueMax } from "../lib/limits.ts";
+import { RateMeter } from "../lib/rate_meter.ts";
+import {
+  decodeExtensionHandshake,
+  encodeExtensionHandshake,
+  type ExtensionHandshake,
+  extensionHandshakeId,
+} from "../lib/wire/extended.ts";
+import { FrameReader } from "../lib/wire/frame.ts";
+import { decodeHandshake, encodeHandshake, type Handshake } from "../lib/wire/handshake.ts";
+import { decodeMessage, type Message, MessageId, MessageWriter } from "../lib/wire/message.ts";
+import type { ConnectionId } from "./events.ts";
+import type { ActivePiece } from "./piece_table.ts";
+import { RequestWindow } from "./request_window.ts";
+import { UploadQueue } from "./upload_queue.ts";
+
+/** Receives what a peer says, in order. */
+export interface SessionSink {
+  onHandshake(session: PeerSession, handshake: Handshake): void;
+  onMessage(session: PeerSession, message: Message): void;
+}
+
+/** Ids of messages that only peers with the fast extension may send. */
+const fastKinds: ReadonlySet<Message["kind"]> = new Set(["suggest", "haveAll", "haveNone", "reject", "allowedFast"]);
+
+export class PeerSession {
+  readonly connection: ConnectionId;
+  readonly endpoint: Endpoint;
+  readonly isOutgoing: boolean;
+  readonly connectedAt: number;
+  /** Where the peer can be dialled, as far as it is known. */
+  listenEndpoint: Endpoint | undefined;
+  /** What the peer called itself, unchecked. */
+  client = "";
+  peerId: PeerId | undefined;
+
+  /** What the peer has; empty until it says so. */
+  has: Bitfield;
+  /** How many pieces it has that we lack. */
+  wantedCount = 0;
+  amChoking = true;
+  amInterested = false;
+  peerChoking = true;
+  peerInterested = false;
+  /** When `amChoking` changed last. */
+  chokeChangedAt: number;
+  /** Pieces that we may ask for while choked, and that it may (BEP 6). */
+  readonly allowedFast = new Set<number>();
+  readonly grantedFast = new Set<number>();
+  /** Pieces that the peer proposed, the latest last. */
+  readonly suggested: number[] = [];
+
+  readonly requests = new RequestWindow();
+  readonly uploads = new UploadQueue();
+  /** Payload bytes that we sent it. */
+  readonly upMeter = new RateMeter();
+  /** A read of blocks for this peer is under way. */
+  isReading = false;
+  /** A write to this peer is under way. */
+  isWriting = false;
+  /** The piece that its next requests go to. */
+  currentPiece: ActivePiece | undefined;
+  /** Nothing was found to ask for, as of this state of Downloader. */
+  exhaustedAt = -1;
+  /** No request before this time: the peer rejected some. */
+  quietUntil = 0;
+  invalidRequestCount = 0;
+  unwantedBytes = 0;
+
+  readonly #pieceCount: number;
+  readonly #frames = new FrameReader();
+  readonly #out = new MessageWriter();
+  readonly #unflushed: Set<PeerSession>;
+  #receivedAt: number;
+  #sentAt: number;
+  #ours: Handshake | undefined;
+  #supportsFast = false;
+  #supportsExtensions = false;
+  #mayHaveBitfield = true;
+
+  constructor(
+    { connection, endpoint, isOutgoing, pieceCount, now, unflushed }: {
+      connection: ConnectionId;
+      endpoint: Endpoint;
+      isOutgoing: boolean;
+      pieceCount: number;
+      now: number;
+      /** Where the session enters itself when it has something to write. */
+      unflushed: Set<PeerSession>;
+    },
+  ) {
+    this.#unflushed = unflushed;
+    this.connection = connection;
+    this.endpoint = endpoint;
+    this.isOutgoing = isOutgoing;
+    this.connectedAt =
+      this.chokeChangedAt =
+      this.#receivedAt =
+      this.#sentAt =
+        now;
+    this.#pieceCount = pieceCount;
+    this.has = Bitfield.empty(pieceCount);
+    if (isOutgoing) this.listenEndpoint = endpoint;
+  }
+
+  /** Whether both sides have said who they are. */
+  get isEstablished(): boolean {
+    return this.peerId !== undefined;
+  }
+
+  /** Both sides speak the fast extension (BEP 6). */
+  get supportsFast(): boolean {
+    return this.#supportsFast;
+  }
+
+  /** Bytes that wait to be written. */
+  get outboxBytes(): number {
+    return this.#out.length;
+  }
+
+  /** The peer does not take what it asked for: it is not read until it does. */
+  get isCongested(): boolean {
+    return this.#out.length > outboxBytesMax;
+  }
+
+  /** The outbox, to write into. */
+  get #outbox(): MessageWriter {
+    this.#unflushed.add(this);
+    return this.#out;
+  }
+
+  /** Milliseconds since anything came. */
+  silentMs(now: number): number {
+    return now - this.#receivedAt;
+  }
+
+  /** Name for people: the peer's program if it said so, else its address. */
+  get label(): string {
+    return this.client === "" ? formatEndpoint(this.endpoint) : this.client;
+  }
+
+  /**
+   * Takes bytes of the socket apart and hands on each message, in order.
+   *
+   * @throws ProtocolError when the peer breaks the protocol: the connection is to be closed
+   */
+  receive(bytes: Uint8Array, now: number, sink: SessionSink): void {
+    this.#receivedAt = now;
+    this.#frames.push(bytes, (buffer, start, end) => {
+      if (this.peerId === undefined) this.#onHandshake(decodeHandshake(buffer.subarray(start, end)), sink);
+      else this.#onMessage(decodeMessage(buffer, start, end), sink);
+    });
+  }
+
+  #onHandshake(theirs: Handshake, sink: SessionSink): void {
+    this.peerId = theirs.peerId;
+    this.#supportsFast = theirs.supportsFast;
+    this.#supportsExtensions = theirs.supportsExtensions;
+    sink.onHandshake(this, theirs);
+  }
+
+  #onMessage(message: Message, sink: SessionSink): void {
+    if (fastKinds.has(message.kind) && !this.#supportsFast) {
+      throw new ProtocolError(`${message.kind} without the fast extension`);
+    }
+    switch (message.kind) {
+      case "choke":
+        this.peerChoking = true;
+        break;
+      case "unchoke":
+        this.peerChoking = false;
+        break;
+      case "interested":
+        this.peerInterested = true;
+        break;
+      case "notInterested":
+        this.peerInterested = false;
+        break;
+      case "bitfield":
+      case "haveAll":
+      case "haveNone":
+        this.#onAllPieces(message);
+        break;
+      case "extended":
+        if (message.id === extensionHandshakeId) this.#onExtensionHandshake(decodeExtensionHandshake(message.payload));
+        break;
+      case "keepAlive":
+        break;
+      default:
+        this.#mayHaveBitfield = false;
+    }
+    sink.onMessage(this, message);
+  }
+
+  #onAllPieces(message: Message): void {
+    if (!this.#mayHaveBitfield) throw new ProtocolError(`${message.kind} after other messages`);
+    this.#mayHaveBitfield = false;
+    if (message.kind === "bitfield") this.has = Bitfield.decode(message.payload, this.#pieceCount);
+    if (message.kind === "haveAll") this.has = Bitfield.full(this.#pieceCount);
+  }
+
+  #onExtensionHandshake(handshake: ExtensionHandshake): void {
+    if (handshake.client !== undefined) this.client = handshake.client;
+    if (handshake.requestQueueMax !== undefined) this.requests.peerQueueMax = handshake.requestQueueMax;
+    if (handshake.listenPort !== undefined) {
+      this.listenEndpoint = { host: this.endpoint.host, port: handshake.listenPort };
+    }
+  }
+
+  /** The first thing that is said, by each side once. */
+  sendHandshake({ infoHash, peerId }: { infoHash: InfoHash; peerId: PeerId }): void {
+    this.#ours = { infoHash, peerId, supportsExtensions: true, supportsFast: true };
+    this.#outbox.bytes(encodeHandshake(this.#ours));
+  }
+
+  /** What follows both handshakes: the extension handshake, then what we have, in the form the peer understands. */
+  sendOpening({ have, client, listenPort }: { have: Bitfield; client: string; listenPort: number }): void {
+    if (this.#supportsExtensions) {
+      const handshake: ExtensionHandshake = {
+        extensionIds: new Map(),
+        client,
+        requestQueueMax: uploadQueueMax,
+        ...(listenPort > 0 && { listenPort }),
+      };
+      this.#outbox.extended(extensionHandshakeId, encodeExtensionHandshake(handshake));
+    }
+    if (this.#supportsFast && have.isFull) this.#outbox.bare(MessageId.haveAll);
+    else if (this.#supportsFast && have.isEmpty) this.#outbox.bare(MessageId.haveNone);
+    else if (!have.isEmpty) this.#outbox.bitfield(have.encode());
+  }
+
+  setChoking(choking: boolean, now: number): void {
+    if (this.amChoking === choking) return;
+    this.amChoking = choking;
+    this.chokeChangedAt = now;
+    this.#outbox.bare(choking ? MessageId.choke : MessageId.unchoke);
+  }
+
+  setInterested(interested: boolean): void {
+    if (this.amInterested === interested) return;
+    this.amInterested = interested;
+    this.#outbox.bare(interested ? MessageId.interested : MessageId.notInterested);
+  }
+
+  sendHave(piece: number): void {
+    this.#outbox.piece(MessageId.have, piece);
+  }
+
+  sendAllowedFast(piece: number): void {
+    this.grantedFast.add(piece);
+    this.#outbox.piece(MessageId.allowedFast, piece);
+  }
+
+  sendRequest(piece: number, begin: number, length: number): void {
+    this.#outbox.range(MessageId.request, piece, begin, length);
+  }
+
+  sendCancel(piece: number, begin: number, length: number): void {
+    this.#outbox.range(MessageId.cancel, piece, begin, length);
+  }
+
+  /** Answers a request with a refusal; without the fast extension silence is the refusal. */
+  sendReject(range: { piece: number; begin: number; length: number }): void {
+    if (this.#supportsFast) this.#outbox.range(MessageId.reject, range.piece, range.begin, range.length);
+  }
+
+  sendBlock(piece: number, begin: number, block: Uint8Array, now: number): void {
+    this.#outbox.block(piece, begin, block);
+    this.upMeter.add(block.length, now);
+  }
+
+  /** Says a word where the peer would else think that we are gone. */
+  keepAlive(now: number): void {
+    if (!this.isEstablished || this.#out.length > 0 || this.isWriting) return;
+    const isRqbit = this.peerId!.startsWith("2d7251"); // "-rQ"
+    if (now - this.#sentAt >= (isRqbit ? keepAliveRqbitMs : keepAliveMs)) this.#outbox.keepAlive();
+  }
+
+  /** Takes what is to be written; undefined while nothing waits or a write is under way. */
+  takeOutbox(now: number): Bytes | undefined {
+    if (this.isWriting || this.#out.length === 0) return undefined;
+    this.isWriting = true;
+    this.#sentAt = now;
+    return this.#out.take();
+  }
+
+  /** The write is done; its memory can be used again. */
+  written(bytes: Bytes): void {
+    this.isWriting = false;
+    if (this.#out.length > 0) this.#unflushed.add(this);
+    this.#out.recycle(bytes);
+    if (this.uploads.count === 0) this.#out.shrink();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What we asked of one peer and have not got: how many requests may be under way, which ones are, and since when.
+ *
+ * About one second's worth of the peer's rate is kept in flight, never above its `reqq`: enough that the wire never runs
+ * dry, not so much that a slow source is booked out for its slower half.
+ */
+import { RateMeter } from "../lib/rate_meter.ts";
+import { blockLength, requestsInFlightDefault, requestsInFlightMax, requestsInFlightMin } from "../lib/limits.ts";
+
+/** A block of a torrent as one number: piece * blocksPerPiece + block. */
+export type BlockKey = number;
+
+export class RequestWindow {
+  /** Requests under way, with the time of each, the oldest first. */
+  readonly #sentAt = new Map<BlockKey, number>();
+  readonly #meter = new RateMeter(1_000);
+  #peerQueueMax = requestsInFlightDefault;
+  /** When the peer last delivered, or was first asked after nothing was under way. */
+  #progressAt = 0;
+  /** The peer stopped delivering: one request at a time until it does again. */
+  isSnubbed = false;
+
+  /** The peer's `reqq` (BEP 10). */
+  set peerQueueMax(value: number) {
+    this.#peerQueueMax = value;
+  }
+
+  get count(): number {
+    return this.#sentAt.size;
+  }
+
+  /** Payload bytes that came for our requests. */
+  get receivedBytes(): number {
+    return this.#meter.total;
+  }
+
+  /** Bytes a second that the peer delivers. */
+  rate(now: number): number {
+    return this.#meter.rate(now);
+  }
+
+  /** How many more requests may go out now. */
+  room(now: number): number {
+    if (this.isSnubbed) return 1 - this.#sentAt.size;
+    const blocksPerSecond = this.#meter.rate(now) / blockLength;
+    const wanted = Math.max(requestsInFlightMin, Math.ceil(blocksPerSecond) + requestsInFlightMin / 2);
+    return Math.min(wanted, this.#peerQueueMax, requestsInFlightMax) - this.#sentAt.size;
+  }
+
+  has(key: BlockKey): boolean {
+    return this.#sentAt.has(key);
+  }
+
+  /** A request went out. */
+  add(key: BlockKey, now: number): void {
+    if (this.#sentAt.size === 0) this.#progressAt = now;
+    this.#sentAt.set(key, now);
+  }
+
+  /** The block came; false when it was not asked for. */
+  delivered(key: BlockKey, bytes: number, now: number): boolean {
+    if (!this.#sentAt.delete(key)) return false;
+    this.#meter.add(bytes, now);
+    this.#progressAt = now;
+    this.isSnubbed = false;
+    return true;
+  }
+
+  /** The request was rejected or cancelled; false when there was none. */
+  remove(key: BlockKey): boolean {
+    return this.#sentAt.delete(key);
+  }
+
+  /** Takes all requests back. */
+  drain(): BlockKey[] {
+    const keys = [...this.#sentAt.keys()];
+    this.#sentAt.clear();
+    return keys;
+  }
+
+  /** The peer stalls: takes all requests back but the oldest, which shows whether it comes back. */
+  snub(): BlockKey[] {
+    this.isSnubbed = true;
+    const [, ...keys] = this.#sentAt.keys();
+    for (const key of keys) this.#sentAt.delete(key);
+    return keys;
+  }
+
+  /** Milliseconds that the peer has owed us something without delivering anything; 0 when it owes nothing. */
+  stalledMs(now: number): number {
+    return this.#sentAt.size === 0 ? 0 : now - this.#progressAt;
+  }
+}

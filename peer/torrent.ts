@@ -1,0 +1,391 @@
+/**
+ * One torrent's transfer as a pure state machine: `apply(input, now)` gives the effects to perform.
+ *
+ * Torrent owns the sessions, the addresses and the announces, and leads each message to the half that it is for:
+ * Downloader takes, Uploader gives, PieceTable says what is there. It knows no socket, disk, clock or dice.
+ */
+import type { Bitfield } from "../lib/bitfield.ts";
+import { ProtocolError } from "../lib/errors.ts";
+import type { InfoHash, PeerId } from "../lib/ids.ts";
+import type { Layout } from "../lib/layout.ts";
+import { handshakeTimeoutMs, peersMax, silenceMaxMs, snubDropMs } from "../lib/limits.ts";
+import type { RateLimiter } from "../lib/rate_limiter.ts";
+import type { Handshake } from "../lib/wire/handshake.ts";
+import type { Message } from "../lib/wire/message.ts";
+import { Availability } from "./availability.ts";
+import type { Announcer } from "./announcer.ts";
+import { Downloader } from "./downloader.ts";
+import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
+import { PeerRoster } from "./peer_roster.ts";
+import type { PeerSession } from "./peer_session.ts";
+import { type PickStrategy, PiecePicker } from "./piece_picker.ts";
+import { PieceTable } from "./piece_table.ts";
+import { Uploader } from "./uploader.ts";
+
+export interface TorrentOptions {
+  readonly infoHash: InfoHash;
+  readonly layout: Layout;
+  /** What is on disk and verified; Torrent works on it from here on. */
+  readonly have: Bitfield;
+  readonly peerId: PeerId;
+  readonly announcer: Announcer;
+  /** Shared by all torrents of the program. */
+  readonly downloadLimiter: RateLimiter;
+  readonly uploadLimiter: RateLimiter;
+  readonly strategy: PickStrategy;
+  /** Our TCP port, 0 for none. */
+  readonly listenPort: number;
+  /** What we call ourselves to peers. */
+  readonly client: string;
+  readonly maxPeers?: number;
+  /** Only seeds: a torrent that is not whole stays so. */
+  readonly isSeedOnly?: boolean;
+  readonly random: () => number;
+}
+
+/** Milliseconds between two looks at deadlines, addresses and turns. */
+const upkeepMs = 500;
+
+export class Torrent {
+  readonly infoHash: InfoHash;
+  /** What is on disk and verified. */
+  readonly have: Bitfield;
+  readonly #options: TorrentOptions;
+  readonly #table: PieceTable;
+  readonly #availability: Availability;
+  readonly #downloader: Downloader;
+  readonly #uploader: Uploader;
+  readonly #roster: PeerRoster;
+  readonly #announcer: Announcer;
+  #effects: Effect[] = [];
+  #now = 0;
+  #upkeepAt = 0;
+  #isStopped = false;
+
+  constructor(options: TorrentOptions) {
+    this.#options = options;
+    this.infoHash = options.infoHash;
+    this.have = options.have;
+    this.#announcer = options.announcer;
+    const { layout, have, random, strategy } = options;
+    this.#table = new PieceTable(layout, have);
+    const picker = new PiecePicker({
+      pieceCount: layout.pieceCount,
+      strategy,
+      random,
+      isMissing: (piece) => !have.has(piece),
+    });
+    const wantsNothing = options.isSeedOnly ?? false;
+    this.#availability = new Availability({ layout, have, picker, wantsNothing });
+    const emit = (effect: Effect) => void this.#effects.push(effect);
+    this.#roster = new PeerRoster({
+      ownPeerId: options.peerId,
+      pieceCount: layout.pieceCount,
+      sessionsMax: options.maxPeers ?? peersMax,
+      emit,
+      onGone: (session) => this.#onGone(session),
+    });
+    const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
+    this.#downloader = new Downloader({ ...shared, picker, limiter: options.downloadLimiter });
+    this.#uploader = new Uploader({ ...shared, limiter: options.uploadLimiter, random });
+  }
+
+  get isComplete(): boolean {
+    return this.#table.isComplete;
+  }
+
+  /** Connected peers that have said who they are. */
+  get peers(): PeerSession[] {
+    return this.#roster.established;
+  }
+
+  /** Whether the connection may be read: its peer takes what it asked for. */
+  mayRead(connection: ConnectionId): boolean {
+    return !this.#roster.sessions.get(connection)?.isCongested;
+  }
+
+  /** When (monotonic ms) the next tick has something to do. */
+  wakeAt(now: number): number {
+    const throttledDownload = this.#table.isComplete ? Infinity : this.#options.downloadLimiter.readyAt(now);
+    const downloadAt = throttledDownload > now ? throttledDownload : Infinity;
+    return Math.min(this.#upkeepAt, this.#uploader.wakeAt(now), downloadAt);
+  }
+
+  stats(now: number): TransferStats {
+    return {
+      haveBytes: this.#table.haveBytes,
+      totalBytes: this.#table.layout.totalLength,
+      havePieces: this.#table.haveCount,
+      pieceCount: this.#table.layout.pieceCount,
+      downloadedBytes: this.#downloader.meter.total,
+      uploadedBytes: this.#uploader.meter.total,
+      downRate: this.#downloader.meter.rate(now),
+      upRate: this.#uploader.meter.rate(now),
+      peerCount: this.#roster.establishedCount,
+      seedCount: this.peers.filter((session) => session.has.isFull).length,
+    };
+  }
+
+  /** What the trackers said last. */
+  get trackerStatus(): Announcer["status"] {
+    return this.#announcer.status;
+  }
+
+  /**
+   * Takes one input in.
+   *
+   * @param now monotonic ms, never less than before
+   * @returns what is to be done, in this order
+   */
+  apply(input: Input, now: number): Effect[] {
+    this.#now = now;
+    this.#applyInput(input);
+    for (const session of this.#roster.unflushed) this.#flush(session);
+    this.#roster.unflushed.clear();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #applyInput(input: Input): void {
+    switch (input.kind) {
+      case "received":
+        return this.#onReceived(input.connection, input.bytes);
+      case "sent":
+        return this.#onSent(input);
+      case "blocksRead":
+        return this.#withSession(input.connection, (session) => this.#uploader.onBlocksRead(session, input, this.#now));
+      case "readFailed":
+        return this.#withSession(input.connection, (session) => this.#uploader.onReadFailed(session, input.ranges));
+      case "pieceStored":
+        return this.#onPieceStored(input);
+      case "pieceBad":
+        return this.#onPieceBad(input);
+      case "storeFailed":
+        return this.#onStoreFailed(input);
+      case "connected":
+        return this.#onConnected(input);
+      case "dialFailed":
+        return this.#roster.dialFailed(input.endpoint, this.#now);
+      case "closed":
+        return this.#withSession(input.connection, (session) => this.#roster.forget(session, "it left", this.#now));
+      case "announced":
+        this.#announcer.replied(input.id, input.reply, this.#now);
+        this.#roster.addAddresses(input.reply.peers);
+        return this.#dial();
+      case "announceFailed":
+        return this.#announcer.failed(input.id, input.why, this.#now);
+      case "peersFound":
+        this.#roster.addAddresses(input.endpoints, { isKept: true });
+        return this.#dial();
+      case "tick":
+        return this.#onTick();
+      case "stop":
+        return this.#onStop();
+    }
+  }
+
+  // Connections
+
+  #onConnected(input: Extract<Input, { kind: "connected" }>): void {
+    const session = this.#roster.admit(input, this.#now);
+    if (this.#isStopped && session !== undefined) this.#close(session, "the transfer ends");
+    else session?.sendHandshake(this.#options);
+  }
+
+  #onReceived(connection: ConnectionId, bytes: Uint8Array): void {
+    const session = this.#roster.sessions.get(connection);
+    if (session === undefined) return;
+    try {
+      session.receive(bytes, this.#now, {
+        onHandshake: (_, handshake) => this.#onHandshake(session, handshake),
+        onMessage: (_, message) => this.#onMessage(session, message),
+      });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return this.#close(session, error.message);
+    }
+    this.#downloader.fill(session, this.#now);
+    this.#uploader.serve(session, this.#now);
+  }
+
+  #onHandshake(session: PeerSession, handshake: Handshake): void {
+    if (handshake.infoHash !== this.infoHash) throw new ProtocolError("a handshake for another torrent");
+    this.#roster.identify(session, handshake.peerId, this.#now);
+    const { client, listenPort, infoHash } = this.#options;
+    session.sendOpening({ have: this.have, client, listenPort });
+    if (session.supportsFast) this.#uploader.grantAllowedFast(session, { endpoint: session.endpoint, infoHash });
+  }
+
+  #close(session: PeerSession, why: string): void {
+    this.#roster.close(session, why, this.#now);
+  }
+
+  /** The peer was taken out: what it was asked for and what it has are to be had elsewhere. */
+  #onGone(session: PeerSession): void {
+    this.#downloader.releaseAll(session);
+    this.#uploader.onClosed(session);
+    this.#availability.onGone(session);
+    if (!this.#isStopped) this.#downloader.fillAll(this.#now);
+  }
+
+  // Messages
+
+  #onMessage(session: PeerSession, message: Message): void {
+    switch (message.kind) {
+      case "piece":
+        return this.#downloader.onBlock(session, message, this.#now);
+      case "request":
+        return this.#uploader.onRequest(session, message, this.#now);
+      case "have":
+        this.#availability.onHave(session, message.piece);
+        return this.#onNews(session);
+      case "bitfield":
+      case "haveAll":
+      case "haveNone":
+        this.#availability.onAllPieces(session);
+        return this.#onNews(session);
+      case "choke":
+        return this.#downloader.onChoke(session);
+      case "unchoke":
+        return this.#downloader.wake(session);
+      case "interested":
+        return this.#uploader.onInterested(session, this.#now);
+      case "notInterested":
+        return this.#uploader.onNotInterested(session);
+      case "cancel":
+        return this.#uploader.onCancel(session, message);
+      case "reject":
+        return this.#downloader.onReject(session, message, this.#now);
+      case "suggest":
+      case "allowedFast":
+        this.#availability.onOffer(session, message);
+        return this.#downloader.wake(session);
+      case "extended":
+        return this.#roster.learnListenPort(session);
+      case "keepAlive":
+      case "port":
+      case "unknown":
+        return;
+    }
+  }
+
+  #onNews(session: PeerSession): void {
+    this.#downloader.wake(session);
+    this.#partSeeds(session);
+  }
+
+  /** Two that have everything have nothing to say to each other. */
+  #partSeeds(session: PeerSession): void {
+    if (this.isComplete && session.has.isFull) this.#close(session, "both have everything");
+  }
+
+  // Disk
+
+  #onPieceStored({ piece, buffer }: Extract<Input, { kind: "pieceStored" }>): void {
+    for (const liar of this.#downloader.onStored(piece, buffer)) {
+      this.#roster.ban(liar, "it sent blocks that spoiled a piece", this.#now);
+    }
+    this.have.set(piece);
+    this.#effects.push({ kind: "pieceDone", piece });
+    for (const session of this.#roster.sessions.values()) {
+      if (!session.isEstablished) continue;
+      session.sendHave(piece);
+      this.#availability.onStored(session, piece);
+    }
+    if (this.isComplete) this.#onComplete();
+    else this.#downloader.fillAll(this.#now);
+  }
+
+  #onComplete(): void {
+    this.#announcer.completed(this.#now);
+    this.#effects.push({ kind: "complete" });
+    this.#announce();
+    for (const session of [...this.#roster.sessions.values()]) this.#partSeeds(session);
+  }
+
+  #onPieceBad({ piece, buffer }: Extract<Input, { kind: "pieceBad" }>): void {
+    const liar = this.#downloader.onBad(piece, buffer);
+    if (liar !== undefined) this.#roster.ban(liar, "it sent a piece that fails its hash", this.#now);
+    this.#downloader.fillAll(this.#now);
+  }
+
+  #onStoreFailed({ piece, why }: Extract<Input, { kind: "storeFailed" }>): void {
+    this.#downloader.stop();
+    this.#downloader.onStoreFailed(piece);
+    this.#effects.push({ kind: "diskFailed", why });
+  }
+
+  #onSent({ connection, bytes }: Extract<Input, { kind: "sent" }>): void {
+    this.#withSession(connection, (session) => {
+      session.written(bytes);
+      this.#uploader.serve(session, this.#now);
+    });
+  }
+
+  // Time
+
+  #onTick(): void {
+    this.#uploader.serveThrottled(this.#now);
+    if (this.#options.downloadLimiter.bytesPerSecond !== Infinity) this.#downloader.fillAll(this.#now);
+    if (this.#now < this.#upkeepAt || this.#isStopped) return;
+    this.#upkeepAt = this.#now + upkeepMs;
+    this.#checkDeadlines();
+    this.#uploader.runRound(this.#now, this.isComplete);
+    this.#downloader.fillAll(this.#now);
+    this.#announce();
+    this.#dial();
+  }
+
+  #checkDeadlines(): void {
+    for (const session of this.#downloader.checkStalled(this.#now, snubDropMs)) this.#close(session, "it stalls");
+    for (const session of [...this.#roster.sessions.values()]) {
+      if (!session.isEstablished && this.#now - session.connectedAt > handshakeTimeoutMs) {
+        this.#close(session, "no handshake came");
+      } else if (session.silentMs(this.#now) > silenceMaxMs) this.#close(session, "nothing came for minutes");
+      else session.keepAlive(this.#now);
+    }
+  }
+
+  #announce(): void {
+    for (const call of this.#announcer.due(this.#now, this.#announceStats())) {
+      this.#effects.push({ kind: "announce", call });
+    }
+  }
+
+  #announceStats() {
+    return {
+      uploaded: this.#uploader.meter.total,
+      downloaded: this.#downloader.meter.total,
+      left: this.#table.layout.totalLength - this.#table.haveBytes,
+      wantsPeers: !this.isComplete && this.#roster.establishedCount < fewPeers,
+    };
+  }
+
+  #dial(): void {
+    if (!this.#isStopped) this.#roster.dial(this.#now);
+  }
+
+  #onStop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#downloader.stop();
+    for (const call of this.#announcer.stop(this.#now, this.#announceStats())) {
+      this.#effects.push({ kind: "announce", call });
+    }
+    for (const session of [...this.#roster.sessions.values()]) this.#close(session, "the transfer ends");
+  }
+
+  #withSession(connection: ConnectionId, act: (session: PeerSession) => void): void {
+    const session = this.#roster.sessions.get(connection);
+    if (session !== undefined) act(session);
+  }
+
+  #flush(session: PeerSession): void {
+    const bytes = session.takeOutbox(this.#now);
+    if (bytes !== undefined) this.#effects.push({ kind: "send", connection: session.connection, bytes });
+  }
+}
+
+/** With fewer peers than this a downloader asks its trackers for more. */
+const fewPeers = 4;
