@@ -1,0 +1,65 @@
+/** Errors of the file system as one plain sentence with the path. Owns the words; the callers own what they attempted. */
+import { reasonOf, UserError } from "../errors.ts";
+
+/** A failure of the file system that can cross a worker's border. */
+export interface DiskFailure {
+  /** What was attempted, to stand before the path: `write`. */
+  readonly doing: string;
+  readonly path: string;
+  /** The system's code, such as ENOSPC; empty when there was none. */
+  readonly code: string;
+  readonly message: string;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EBUSY: "another program is using it",
+  EDQUOT: "the disk quota is used up",
+  EEXIST: "it exists already",
+  EFBIG: "the file system takes no file this large (FAT32 ends at 4 GiB)",
+  EIO: "the disk reports an input/output error",
+  EISDIR: "it is a folder",
+  ELOOP: "it is a link, and links are not followed here",
+  EMFILE: "too many files are open",
+  ENAMETOOLONG: "the name is too long for the file system",
+  ENFILE: "too many files are open",
+  ENODEV: "the disk is gone",
+  ENOENT: "there is no such file or folder",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "a file is in the way of a folder of that name",
+  ENXIO: "the disk is gone",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+};
+
+/** The system's code of a failed call (`ENOENT`); empty for other errors. */
+export function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (typeof code === "string") return code;
+  return error instanceof Deno.errors.NotCapable ? "EACCES" : "";
+}
+
+/** Whether the error says that nothing is there. */
+export function isAbsence(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+/** What went wrong, as a value that can be sent to another thread. */
+export function describeFailure(doing: string, path: string, error: unknown): DiskFailure {
+  return { doing, path, code: codeOf(error), message: reasonOf(error) };
+}
+
+/** The sentence that a person reads, with the path. */
+export function errorOfFailure({ doing, path, code, message }: DiskFailure): UserError {
+  return new UserError(`${doing} ${path}`, reasons[code] ?? message);
+}
+
+/**
+ * A UserError for a failed call on `path`; a UserError passes through as it is.
+ *
+ * @param doing what was attempted, to stand before the path: `write`
+ */
+export function diskError(doing: string, path: string, error: unknown): UserError {
+  return error instanceof UserError ? error : errorOfFailure(describeFailure(doing, path, error));
+}

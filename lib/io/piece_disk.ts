@@ -1,0 +1,230 @@
+/**
+ * Pieces on disk, synchronously: what a disk worker does with its files. Owns the descriptors and one read buffer; knows
+ * no messages (piece_worker.ts) and no torrent but its geometry and hashes.
+ */
+import fs from "node:fs";
+import { type Bytes, equalBytes } from "../bytes.ts";
+import { idLength } from "../ids.ts";
+import { type FileSpan, Layout } from "../layout.ts";
+import { blockLength, hashBufferBytes } from "../limits.ts";
+import { codeOf, describeFailure, type DiskFailure } from "./disk_error.ts";
+import { FileHandles } from "./file_handles.ts";
+import { isZero, PieceHasher, sha1 } from "./piece_hasher.ts";
+import { type FileTable, PieceStatus } from "./piece_job.ts";
+
+/** A call of the file system that failed, with its path; thrown to the worker's loop only. */
+export class DiskFault extends Error {
+  override readonly name = "DiskFault";
+  constructor(readonly failure: DiskFailure) {
+    super(failure.message);
+  }
+}
+
+interface OpenTable {
+  readonly table: FileTable;
+  readonly layout: Layout;
+}
+
+export class PieceDisk {
+  readonly #handles = new FileHandles();
+  readonly #tables = new Map<number, OpenTable>();
+  readonly #hasher = new PieceHasher();
+  readonly #buffer: Bytes = new Uint8Array(hashBufferBytes);
+
+  open(table: FileTable): void {
+    this.#tables.set(table.id, {
+      table,
+      layout: new Layout({ pieceLength: table.pieceLength, fileLengths: table.lengths }),
+    });
+  }
+
+  /** Closes the table's files and forgets it. */
+  forget(tableId: number): void {
+    this.#handles.forget(tableId);
+    this.#tables.delete(tableId);
+  }
+
+  /**
+   * Writes the piece if its hash is right.
+   *
+   * @returns whether the hash was right
+   * @throws DiskFault
+   */
+  store(tableId: number, { piece, bytes }: { piece: number; bytes: Bytes }): boolean {
+    const { table, layout } = this.#table(tableId);
+    const index = pieceIn(layout, piece);
+    const content = bytes.subarray(0, layout.lengthOfPiece(index));
+    if (!equalBytes(sha1(content), hashIn(table, piece))) return false;
+    for (const span of layout.spansOfPiece(index)) {
+      const path = table.paths[span.fileIndex];
+      if (path === "") continue;
+      try {
+        const descriptor = this.#handles.toWrite(table, span.fileIndex);
+        writeAll(descriptor, content.subarray(span.rangeOffset, span.rangeOffset + span.length), span.fileOffset);
+      } catch (error) {
+        throw new DiskFault(describeFailure("write", path, error));
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Reads a range of the torrent's bytes into `target`.
+   *
+   * @throws DiskFault also when a file is shorter than the torrent says
+   */
+  read(tableId: number, { offset, target }: { offset: number; target: Bytes }): void {
+    const { table, layout } = this.#table(tableId);
+    for (const span of layout.spansOf({ offset, length: target.length })) {
+      const part = target.subarray(span.rangeOffset, span.rangeOffset + span.length);
+      if (this.#readSpan(table, span, part) < part.length) throw shortFile(table, span);
+    }
+  }
+
+  /** The hashes of `count` pieces from `first`, 20 bytes each. @throws DiskFault */
+  hash(tableId: number, { first, count }: { first: number; count: number }): Bytes {
+    const { table, layout } = this.#table(tableId);
+    const hashes = new Uint8Array(count * idLength);
+    for (let i = 0; i < count; i++) {
+      const short = this.#feedPiece(table, layout, first + i);
+      if (short !== undefined) throw shortFile(table, short);
+      hashes.set(this.#hasher.digest(), i * idLength);
+    }
+    return hashes;
+  }
+
+  /** A PieceStatus for each of `count` pieces from `first`. @throws DiskFault where a file is there but cannot be read */
+  check(tableId: number, { first, count }: { first: number; count: number }): Bytes {
+    const { table, layout } = this.#table(tableId);
+    const statuses = new Uint8Array(count);
+    for (let i = 0; i < count; i++) statuses[i] = this.#statusOf(table, layout, first + i);
+    return statuses;
+  }
+
+  /** Whether a file exists and holds something else than zeros. @throws DiskFault */
+  probe(tableId: number, { fileIndex }: { fileIndex: number }): boolean {
+    const { table } = this.#table(tableId);
+    for (let fileOffset = 0;; fileOffset += this.#buffer.length) {
+      const span = { fileIndex, fileOffset, rangeOffset: 0, length: this.#buffer.length };
+      const length = this.#readPresent(table, span, this.#buffer);
+      if (!isZero(this.#buffer.subarray(0, length))) return true;
+      if (length < this.#buffer.length) return false;
+    }
+  }
+
+  #table(tableId: number): OpenTable {
+    const open = this.#tables.get(tableId);
+    if (open === undefined) throw new Error(`no files are open under the number ${tableId}`);
+    return open;
+  }
+
+  #statusOf(table: FileTable, layout: Layout, piece: number): PieceStatus {
+    const short = this.#feedPiece(table, layout, piece, { absentIsShort: true });
+    if (short !== undefined) {
+      this.#hasher.reset();
+      return PieceStatus.absent;
+    }
+    if (equalBytes(this.#hasher.digest(), hashIn(table, piece))) return PieceStatus.good;
+    return this.#hasGap(table, layout, piece) ? PieceStatus.badWithGap : PieceStatus.bad;
+  }
+
+  /** Feeds the piece to the hasher; returns the span that is not wholly on disk, if there is one. */
+  #feedPiece(
+    table: FileTable,
+    layout: Layout,
+    piece: number,
+    { absentIsShort = false } = {},
+  ): FileSpan | undefined {
+    const buffer = this.#buffer;
+    let filled = 0;
+    for (const span of layout.spansOfPiece(pieceIn(layout, piece))) {
+      for (let done = 0; done < span.length;) {
+        const length = Math.min(span.length - done, buffer.length - filled);
+        const part = { ...span, fileOffset: span.fileOffset + done, length };
+        const target = buffer.subarray(filled, filled + length);
+        const got = absentIsShort ? this.#readPresent(table, part, target) : this.#readSpan(table, part, target);
+        if (got < length) return span;
+        done += length;
+        filled += length;
+        if (filled === buffer.length) {
+          this.#hasher.update(buffer);
+          filled = 0;
+        }
+      }
+    }
+    if (filled > 0) this.#hasher.update(buffer.subarray(0, filled));
+    return undefined;
+  }
+
+  /** Whether a block of the piece is all zeros on disk, blocks that only pad aside. */
+  #hasGap(table: FileTable, layout: Layout, piece: number): boolean {
+    const index = pieceIn(layout, piece);
+    for (let block = 0; block < layout.blockCountOf(index); block++) {
+      const length = layout.lengthOfBlock(index, block);
+      const offset = layout.pieceOffset(index) + block * blockLength;
+      const spans = layout.spansOf({ offset, length }).filter((span) => table.paths[span.fileIndex] !== "");
+      if (spans.length > 0 && spans.every((span) => this.#isZeroSpan(table, span))) return true;
+    }
+    return false;
+  }
+
+  #isZeroSpan(table: FileTable, span: FileSpan): boolean {
+    const target = this.#buffer.subarray(0, span.length);
+    return isZero(target.subarray(0, this.#readSpan(table, span, target)));
+  }
+
+  /** Like `#readSpan`, but what does not exist counts as empty. */
+  #readPresent(table: FileTable, span: FileSpan, target: Bytes): number {
+    try {
+      return this.#readSpan(table, span, target);
+    } catch (error) {
+      const code = error instanceof DiskFault ? error.failure.code : "";
+      if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return 0;
+      throw error;
+    }
+  }
+
+  /** Reads up to `target.length` bytes; fewer only at the end of the file. */
+  #readSpan(table: FileTable, span: FileSpan, target: Bytes): number {
+    const path = table.paths[span.fileIndex];
+    if (path === "") {
+      target.fill(0);
+      return target.length;
+    }
+    try {
+      const descriptor = this.#handles.toRead(table, span.fileIndex);
+      let done = 0;
+      while (done < target.length) {
+        const got = fs.readSync(descriptor, target, done, target.length - done, span.fileOffset + done);
+        if (got === 0) break;
+        done += got;
+      }
+      return done;
+    } catch (error) {
+      throw new DiskFault(describeFailure("read", path, error));
+    }
+  }
+}
+
+function writeAll(descriptor: number, bytes: Bytes, position: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += fs.writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+function pieceIn(layout: Layout, piece: number) {
+  const index = layout.toPieceIndex(piece);
+  if (index === undefined) throw new Error(`piece ${piece} is outside 0..${layout.pieceCount - 1}`);
+  return index;
+}
+
+function hashIn(table: FileTable, piece: number): Uint8Array {
+  if (table.hashes === undefined) throw new Error("these files have no hashes to compare with");
+  return table.hashes.subarray(piece * idLength, (piece + 1) * idLength);
+}
+
+function shortFile(table: FileTable, span: FileSpan): DiskFault {
+  const wanted = table.lengths[span.fileIndex];
+  const message = `the file is shorter than its ${wanted} bytes`;
+  return new DiskFault({ doing: "read", path: table.paths[span.fileIndex], code: codeOf(undefined), message });
+}

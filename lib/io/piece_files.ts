@@ -1,0 +1,136 @@
+/**
+ * The files of one torrent as pieces: what commands and the storage ask of the disk workers.
+ *
+ * Owns one table in a PiecePool. Reads, stores and checks run on any of its threads, in no promised order.
+ */
+import type { Bytes } from "../bytes.ts";
+import type { PieceIndex } from "../ids.ts";
+import type { Layout } from "../layout.ts";
+import { hashJobBytes } from "../limits.ts";
+import { bytesOf, type PiecePool } from "./piece_pool.ts";
+
+/** `count` pieces from `first` on. */
+export interface PieceRun {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The result of one run: `bytes` are its statuses or its hashes. */
+export interface PieceRunResult extends PieceRun {
+  readonly bytes: Bytes;
+}
+
+export interface PieceFilesOptions {
+  readonly pool: PiecePool;
+  readonly layout: Layout;
+  /** Absolute path of each file; empty for what is never on disk and reads as zeros. */
+  readonly paths: readonly string[];
+  readonly lengths: readonly number[];
+  /** 20 bytes a piece; left out where they are to be found. */
+  readonly hashes?: Uint8Array | undefined;
+  readonly writable: boolean;
+}
+
+export class PieceFiles {
+  readonly #pool: PiecePool;
+  readonly #layout: Layout;
+  readonly #tableId: number;
+
+  constructor({ pool, layout, paths, lengths, hashes, writable }: PieceFilesOptions) {
+    this.#pool = pool;
+    this.#layout = layout;
+    this.#tableId = pool.open({
+      paths,
+      lengths,
+      pieceLength: layout.pieceLength,
+      hashes: hashes === undefined ? undefined : sharedCopy(hashes),
+      writable,
+    });
+  }
+
+  /**
+   * Hashes the piece and, if it is right, writes it.
+   *
+   * @param bytes the piece at the beginning of a buffer of that length or more; its memory goes to a worker and is gone
+   *   here until it comes back with the result
+   * @returns whether the hash was right, and the buffer; rejects with UserError on a disk error
+   */
+  async store(piece: PieceIndex, bytes: Bytes): Promise<{ ok: boolean; buffer: Bytes }> {
+    const job = { kind: "store", tableId: this.#tableId, piece, bytes } as const;
+    const answer = await this.#pool.submit(job, { weight: bytes.length, transfer: bytes.buffer });
+    return { ok: answer.ok, buffer: bytesOf(answer) };
+  }
+
+  /**
+   * Reads a range of the torrent's bytes.
+   *
+   * @param spare memory to read into if it is large enough; gone here
+   * @returns rejects with UserError on a disk error or a short file
+   */
+  async read(range: { offset: number; length: number }, spare?: ArrayBuffer): Promise<Bytes> {
+    const job = { kind: "read", tableId: this.#tableId, ...range, spare } as const;
+    return bytesOf(await this.#pool.submit(job, { weight: range.length, transfer: spare }));
+  }
+
+  /** Whether a file exists and holds something else than zeros; rejects with UserError. */
+  async hasData(fileIndex: number): Promise<boolean> {
+    const answer = await this.#pool.submit({ kind: "probe", tableId: this.#tableId, fileIndex }, { weight: 1 });
+    return answer.ok;
+  }
+
+  /**
+   * Checks (a PieceStatus a piece) or hashes (20 bytes a piece) the runs on all threads.
+   *
+   * @param onResult called for each part of a run, in any order
+   * @param signal stops between parts; the promise then rejects with its reason
+   * @returns rejects with UserError on the first disk error
+   */
+  async work(
+    kind: "check" | "hash",
+    { runs, onResult, signal }: {
+      runs: Iterable<PieceRun>;
+      onResult: (result: PieceRunResult) => void;
+      signal: AbortSignal;
+    },
+  ): Promise<void> {
+    const parts = this.#partsOf(runs);
+    let failed = false;
+    const lane = async () => {
+      for (const { first, count } of parts) {
+        if (failed || signal.aborted) return;
+        try {
+          const job = { kind, tableId: this.#tableId, first, count } as const;
+          const answer = await this.#pool.submit(job, { weight: count * this.#layout.pieceLength });
+          onResult({ first, count, bytes: bytesOf(answer) });
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
+      }
+    };
+    // Two jobs a thread: one under way, one waiting, so that no thread is idle while its result travels.
+    await Promise.all(Array.from({ length: 2 * this.#pool.workerCount }, lane));
+    signal.throwIfAborted();
+  }
+
+  /** Closes the files in all threads. */
+  close(): void {
+    this.#pool.forget(this.#tableId);
+  }
+
+  *#partsOf(runs: Iterable<PieceRun>): Generator<PieceRun> {
+    const partCount = Math.max(1, Math.floor(hashJobBytes / this.#layout.pieceLength));
+    for (const { first, count } of runs) {
+      for (let done = 0; done < count; done += partCount) {
+        yield { first: first + done, count: Math.min(partCount, count - done) };
+      }
+    }
+  }
+}
+
+/** Hashes of a large torrent are 40 MiB: the threads share one copy. */
+function sharedCopy(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
+}

@@ -1,0 +1,73 @@
+/**
+ * What the main thread and the disk workers say to each other: jobs one way, results the other.
+ *
+ * Messages are arrays of these, so that many small jobs cost one message. Buffers are transferred both ways.
+ */
+import type { Bytes } from "../bytes.ts";
+import type { DiskFailure } from "./disk_error.ts";
+
+/** The files under one torrent, sent to each worker once. */
+export interface FileTable {
+  readonly id: number;
+  /** Absolute path of each file; empty for what is never on disk: it reads as zeros and is not written. */
+  readonly paths: readonly string[];
+  readonly lengths: readonly number[];
+  readonly pieceLength: number;
+  /** 20 bytes a piece, shared by all workers; undefined where they are still to be found (create). */
+  readonly hashes: Uint8Array<SharedArrayBuffer> | undefined;
+  /** Files may be made and written; links are then refused. */
+  readonly writable: boolean;
+}
+
+/** What a check found out about a piece. */
+export const PieceStatus = {
+  /** Not wholly on disk: a file is missing or too short. */
+  absent: 0,
+  good: 1,
+  /** Wrong, and at least one block of it is all zeros: the mark of an unfinished download. */
+  badWithGap: 2,
+  /** Wrong, with data in every block. */
+  bad: 3,
+} as const;
+export type PieceStatus = typeof PieceStatus[keyof typeof PieceStatus];
+
+export type PieceJob =
+  | { readonly kind: "open"; readonly table: FileTable }
+  | { readonly kind: "forget"; readonly tableId: number }
+  | {
+    readonly kind: "store";
+    readonly id: number;
+    readonly tableId: number;
+    readonly piece: number;
+    readonly bytes: Bytes;
+  }
+  | {
+    readonly kind: "read";
+    readonly id: number;
+    readonly tableId: number;
+    readonly offset: number;
+    readonly length: number;
+    /** Memory to read into, if it is large enough. */
+    readonly spare: ArrayBuffer | undefined;
+  }
+  | {
+    readonly kind: "check" | "hash";
+    readonly id: number;
+    readonly tableId: number;
+    readonly first: number;
+    readonly count: number;
+  }
+  | { readonly kind: "probe"; readonly id: number; readonly tableId: number; readonly fileIndex: number };
+
+/** A job that is answered. */
+export type AnsweredJob = Extract<PieceJob, { readonly id: number }>;
+
+export type PieceResult =
+  | {
+    readonly id: number;
+    /** stored: the hash matched; probed: the file holds something else than zeros. */
+    readonly ok: boolean;
+    /** store: the buffer that came; read: the bytes; check: a PieceStatus a piece; hash: 20 bytes a piece. */
+    readonly bytes?: Bytes;
+  }
+  | { readonly id: number; readonly failure: DiskFailure };

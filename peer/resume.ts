@@ -1,0 +1,129 @@
+/**
+ * What is on disk, as bytes, and when it may be trusted: the resume file.
+ *
+ * It says which pieces were whole when every file had this length and this time of change. A file that has changed since
+ * says nothing any more; bytes that are cut, altered, of another version or of another torrent are worth nothing at all.
+ * When it is written and read is peer/io/resume_file.ts's matter.
+ *
+ * Bencoded `{checksum: SHA-1 of state, state: <bencoded {files, format, have, info hash}>}`; `files` is 16 bytes a file:
+ * ```text
+ * 0  uint8   1 = we created it, 2 = it was there
+ * 1  uint56  length in bytes
+ * 8  uint64  time of change, ms since 1970
+ * ```
+ */
+import { createHash } from "node:crypto";
+import { bytesAt, decodeBencode, dictionaryOf, encodeBencode, textAt } from "../lib/bencode.ts";
+import { Bitfield } from "../lib/bitfield.ts";
+import { type Bytes, equalBytes, readUint32, writeUint32 } from "../lib/bytes.ts";
+import { ProtocolError } from "../lib/errors.ts";
+import { idBytes, type InfoHash } from "../lib/ids.ts";
+
+/** A file as it was when the resume file was written. */
+export interface ResumeFile {
+  /** Bytes on disk; -1 when it was not there. */
+  readonly length: number;
+  /** Whole milliseconds since 1970; 0 when it was not there. */
+  readonly mtimeMs: number;
+  /** It did not exist before this download: it is ours to write to. */
+  readonly createdByUs: boolean;
+}
+
+export interface ResumeState {
+  readonly infoHash: InfoHash;
+  /** Pieces that were on disk, flushed, before this was written. */
+  readonly have: Bitfield;
+  /** In the torrent's order. */
+  readonly files: readonly ResumeFile[];
+}
+
+const format = "localbt resume 1";
+const entryLength = 16;
+const createdFlag = 1;
+const presentFlag = 2;
+
+/** The resume file of this state. */
+export function encodeResume(state: ResumeState): Bytes {
+  const files = new Uint8Array(state.files.length * entryLength);
+  state.files.forEach((file, i) => encodeFile(file, files.subarray(i * entryLength, (i + 1) * entryLength)));
+  const inner = encodeBencode({ files, format, have: state.have.encode(), "info hash": idBytes(state.infoHash) });
+  return encodeBencode({ checksum: sha1(inner), state: inner });
+}
+
+/**
+ * The state in a resume file, if it can be believed: whole, of this version and of this torrent.
+ *
+ * @returns undefined for anything else; never throws
+ */
+export function decodeResume(
+  bytes: Uint8Array,
+  { infoHash, pieceCount, fileCount }: { infoHash: InfoHash; pieceCount: number; fileCount: number },
+): ResumeState | undefined {
+  try {
+    const outer = dictionaryOf(decodeBencode(bytes), "a resume file");
+    const inner = bytesAt(outer, "state");
+    const checksum = bytesAt(outer, "checksum");
+    if (inner === undefined || checksum === undefined || !equalBytes(checksum, sha1(inner))) return undefined;
+    const state = dictionaryOf(decodeBencode(inner), "a resume file's state");
+    const files = bytesAt(state, "files");
+    const have = bytesAt(state, "have");
+    const hash = bytesAt(state, "info hash");
+    if (textAt(state, "format") !== format || files?.length !== fileCount * entryLength) return undefined;
+    if (have === undefined || hash === undefined || !equalBytes(hash, idBytes(infoHash))) return undefined;
+    return {
+      infoHash,
+      have: Bitfield.decode(have, pieceCount),
+      files: Array.from({ length: fileCount }, (_, i) => decodeFile(files.subarray(i * entryLength))),
+    };
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The name of the resume file in the download folder: hidden, safe, and short enough for every file system.
+ *
+ * @param name the torrent's safe name
+ */
+export function resumeFileName({ name, infoHash }: { name: string; infoHash: InfoHash }): string {
+  const encoder = new TextEncoder();
+  let stem = "";
+  let byteLength = 0;
+  for (const character of name) {
+    byteLength += encoder.encode(character).length;
+    if (byteLength > stemBytesMax) break;
+    stem += character;
+  }
+  return `.${stem}.${infoHash.slice(0, 8)}.localbt-resume`;
+}
+
+/** UTF-8 bytes of the torrent's name in the resume file's: with its ends and a `.tmp` it stays below 255. */
+const stemBytesMax = 200;
+
+function encodeFile(file: ResumeFile, into: Uint8Array): void {
+  const isPresent = file.length >= 0;
+  writeUint64(into, 0, isPresent ? file.length : 0);
+  writeUint64(into, 8, isPresent ? file.mtimeMs : 0);
+  into[0] = (file.createdByUs ? createdFlag : 0) | (isPresent ? presentFlag : 0);
+}
+
+function decodeFile(entry: Uint8Array): ResumeFile {
+  const createdByUs = (entry[0] & createdFlag) !== 0;
+  if ((entry[0] & presentFlag) === 0) return { length: -1, mtimeMs: 0, createdByUs };
+  return {
+    length: (readUint32(entry, 0) & 0xffffff) * 2 ** 32 + readUint32(entry, 4),
+    mtimeMs: readUint32(entry, 8) * 2 ** 32 + readUint32(entry, 12),
+    createdByUs,
+  };
+}
+
+/** @param value below 2^53 */
+function writeUint64(bytes: Uint8Array, offset: number, value: number): void {
+  writeUint32(bytes, offset, Math.floor(value / 2 ** 32));
+  writeUint32(bytes, offset + 4, value % 2 ** 32);
+}
+
+function sha1(bytes: Uint8Array): Bytes {
+  return new Uint8Array(createHash("sha1").update(bytes).digest());
+}
