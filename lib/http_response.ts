@@ -1,0 +1,91 @@
+/**
+ * HTTP/1.1 responses as bytes: a handler's replies, gathered one behind the other, and the ready-made refusals.
+ *
+ * Every reply forbids guessing its type and keeping it; none lets another site's script read it (no CORS header).
+ */
+import { type Bytes, bytesFromLatin1 } from "./bytes.ts";
+import type { HttpHeadState } from "./http_request.ts";
+
+/** Bytes of the headers of a reply at most. */
+const replyHeadBytesMax = 320;
+
+/** One reply; the body may be a view that lives until the handler's next call. */
+export interface HttpReply {
+  readonly status: 200 | 400 | 403 | 404 | 500 | 503;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
+/** The replies of one turn, one behind the other. */
+export class ReplyBuffer {
+  bytes: Bytes;
+  length = 0;
+
+  constructor(bytes: Bytes) {
+    this.bytes = bytes;
+  }
+
+  appendBytes(bytes: Uint8Array): void {
+    this.#grow(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  appendReply(reply: HttpReply, head: { isHead: boolean; isKeptAlive: boolean; isHttp10: boolean }): void {
+    const connection = !head.isKeptAlive ? "Connection: close\r\n" : head.isHttp10 ? "Connection: keep-alive\r\n" : "";
+    this.#grow(replyHeadBytesMax);
+    this.#writeAscii(
+      `HTTP/1.1 ${
+        statusLines[reply.status]
+      }\r\nContent-Type: ${reply.contentType}\r\nContent-Length: ${reply.body.length}\r\n` +
+        `X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n${connection}\r\n`,
+    );
+    if (!head.isHead) this.appendBytes(reply.body);
+  }
+
+  #writeAscii(text: string): void {
+    for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i);
+  }
+
+  #grow(count: number): void {
+    if (this.length + count <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.length + count, 2 * this.bytes.length));
+    grown.set(this.bytes);
+    this.bytes = grown;
+  }
+}
+
+const statusLines = {
+  200: "200 OK",
+  400: "400 Bad Request",
+  403: "403 Forbidden",
+  404: "404 Not Found",
+  405: "405 Method Not Allowed",
+  413: "413 Content Too Large",
+  414: "414 URI Too Long",
+  431: "431 Request Header Fields Too Large",
+  500: "500 Internal Server Error",
+  503: "503 Service Unavailable",
+  505: "505 HTTP Version Not Supported",
+} as const;
+
+type RefusalStatus = Exclude<HttpHeadState, string> | 503;
+
+function refusal(status: RefusalStatus, headers = ""): Bytes {
+  const body = `${statusLines[status]}\n`;
+  return bytesFromLatin1(
+    `HTTP/1.1 ${statusLines[status]}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n` +
+      `${headers}Connection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Whole responses that end the connection, by status. */
+export const refusals: Readonly<Record<RefusalStatus, Bytes>> = {
+  400: refusal(400),
+  405: refusal(405, "Allow: GET, HEAD\r\n"),
+  413: refusal(413),
+  414: refusal(414),
+  431: refusal(431),
+  503: refusal(503, "Retry-After: 10\r\n"),
+  505: refusal(505),
+};

@@ -1,0 +1,256 @@
+/**
+ * The tracker on the network: HTTP over IPv4 and IPv6, `/announce`, `/scrape`, `/stats` and `/health`.
+ *
+ * Owns the listening sockets and the clockwork of the sweep; tracker.ts owns the rules, lib/announce the bytes. A refused
+ * announce is still answered with 200 and a bencoded reason, since clients show nothing else (BEP 3).
+ */
+import { bytesFromLatin1 } from "../../lib/bytes.ts";
+import { canonicalHost, decodeAddress, formatEndpoint, isIpv6, isLoopback } from "../../lib/endpoint.ts";
+import { ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
+import { type HttpEnds, type HttpHandler, type HttpLimits, HttpServer } from "../../lib/io/http_server.ts";
+import type { HttpReply } from "../../lib/http_response.ts";
+import type { Network, SocketListener } from "../../lib/io/network.ts";
+import type { InfoHash } from "../../lib/ids.ts";
+import { decodeAnnounceQuery, decodeScrapeQuery } from "../../lib/announce/http_query.ts";
+import { encodeFailure, encodeScrape, ReplyEncoder } from "../../lib/announce/http_reply.ts";
+import { type AnnounceAnswer, type AnnounceRequest, TrackerFailure } from "../../lib/announce/request.ts";
+import { Asker } from "../asker.ts";
+import { Tracker, type TrackerStats } from "../tracker.ts";
+
+export interface TrackerServerOptions {
+  readonly network: Network;
+  /** The address to listen on; all of IPv6 and IPv4 unless given. */
+  readonly host?: string | undefined;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly intervalMs: number;
+  readonly allow?: ReadonlySet<InfoHash> | undefined;
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** A number in [0, 1). */
+  random(): number;
+  /** Milliseconds after its last announce that a peer is forgotten; two and a half intervals unless given. */
+  readonly lifetimeMs?: number;
+  readonly limits?: Partial<HttpLimits>;
+  /** Told of each announce that was answered; costs time, so only for those who print it. */
+  onAnnounce?(announced: Announced): void;
+  /** Told of our own faults. */
+  onFault?(error: unknown): void;
+}
+
+/** One announce as a log shows it. */
+export interface Announced {
+  readonly infoHash: InfoHash;
+  /** `10.0.0.2:6881`. */
+  readonly peer: string;
+  readonly kind: "started" | "completed" | "stopped" | "regular";
+  readonly left: number;
+  readonly complete: number;
+  readonly incomplete: number;
+}
+
+/** What `/stats` tells. */
+export interface ServerStats extends TrackerStats {
+  readonly connections: number;
+  readonly uptimeSeconds: number;
+}
+
+/** Milliseconds between two sweeps, and slots looked at in each: a million peers within a minute, a millisecond at a time. */
+const sweepEveryMs = 500;
+const sweepSlotsMax = 20_000;
+
+export class TrackerServer {
+  readonly #options: TrackerServerOptions;
+  readonly #tracker: Tracker;
+  readonly #server: HttpServer;
+  readonly #encoder = new ReplyEncoder();
+  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #startedAt: number;
+  /** The port that was taken. */
+  readonly port: number;
+  /** The URLs that other machines can announce to, or this one where there is no other. */
+  readonly announceUrls: string[];
+
+  private constructor(options: TrackerServerOptions, listeners: readonly SocketListener[]) {
+    this.#options = options;
+    this.#startedAt = options.now();
+    this.port = listeners[0].addr.port;
+    this.announceUrls = hostsOf(options.host).map((host) =>
+      `http://${formatEndpoint({ host, port: this.port })}/announce`
+    );
+    this.#tracker = new Tracker(options);
+    this.#server = new HttpServer({
+      listeners,
+      open: (ends) => this.#open(ends),
+      onFault: (error) => options.onFault?.(error),
+      ...(options.limits && { limits: options.limits }),
+    });
+    this.#sweeper = setInterval(() => this.#tracker.sweep(options.now(), sweepSlotsMax), sweepEveryMs);
+  }
+
+  /** @throws UserError when the port is in use or the address is not this machine's */
+  static start(options: TrackerServerOptions): TrackerServer {
+    return new TrackerServer(options, listenOn(options.network, options.host, options.port));
+  }
+
+  get stats(): ServerStats {
+    return {
+      ...this.#tracker.stats,
+      connections: this.#server.connectionCount,
+      uptimeSeconds: Math.round((this.#options.now() - this.#startedAt) / 1000),
+    };
+  }
+
+  /** Stops listening and waits for the last replies. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    await this.#server.close();
+  }
+
+  #open(ends: HttpEnds): HttpHandler {
+    const asker = new Asker(ends);
+    return ({ path, query }) => {
+      switch (path) {
+        case "/announce":
+          return this.#announce(query, asker);
+        case "/scrape":
+          return this.#scrape(query);
+        case "/stats":
+          return { status: 200, contentType: "application/json", body: encodeText(`${JSON.stringify(this.stats)}\n`) };
+        case "/health":
+          return healthy;
+        case "/":
+          return aboutPage;
+        default:
+          return notFound;
+      }
+    };
+  }
+
+  #announce(query: Uint8Array, asker: Asker): HttpReply {
+    return answered(() => {
+      const request = decodeAnnounceQuery(query);
+      const answer = this.#tracker.announce(request, asker, this.#options.now());
+      if (this.#options.onAnnounce) this.#options.onAnnounce(announcedBy(request, asker, answer));
+      return this.#encoder.encodeAnnounce(answer, request);
+    });
+  }
+
+  #scrape(query: Uint8Array): HttpReply {
+    return answered(() => {
+      const infoHashes = decodeScrapeQuery(query);
+      // All swarms at once would tell a stranger what is shared here, at great length.
+      if (infoHashes.length === 0) throw new TrackerFailure("a scrape must name its info_hash");
+      return encodeScrape(this.#tracker.scrape(infoHashes));
+    });
+  }
+}
+
+/** Runs one request; what the client did wrong becomes its failure reason. */
+function answered(run: () => Uint8Array): HttpReply {
+  try {
+    return { status: 200, contentType: "text/plain", body: run() };
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    const retryInMs = error instanceof TrackerFailure ? error.retryInMs : undefined;
+    return { status: 200, contentType: "text/plain", body: encodeFailure(error.message, retryInMs) };
+  }
+}
+
+function announcedBy(request: AnnounceRequest, asker: Asker, answer: AnnounceAnswer): Announced {
+  return {
+    infoHash: request.infoHash,
+    peer: formatEndpoint({ host: decodeAddress(asker.address)!, port: request.port }),
+    kind: request.event ?? "regular",
+    left: request.left,
+    complete: answer.complete,
+    incomplete: answer.incomplete,
+  };
+}
+
+const encodeText = (text: string) => new TextEncoder().encode(text);
+const healthy: HttpReply = { status: 200, contentType: "text/plain", body: bytesFromLatin1("ok\n") };
+const notFound: HttpReply = { status: 404, contentType: "text/plain", body: bytesFromLatin1("not found\n") };
+const aboutPage: HttpReply = {
+  status: 200,
+  contentType: "text/plain",
+  body: bytesFromLatin1("This is a localbt tracker. Torrents announce to /announce.\n"),
+};
+
+/** Times that two free ports are tried when port 0 is asked for on both families. */
+const freePortTries = 10;
+
+/**
+ * Listens on `host`, or on all addresses of both families.
+ *
+ * On Linux and macOS one IPv6 socket takes IPv4 connections too; on Windows, and where the system says so, each family has
+ * its own. Where IPv6 is absent IPv4 is enough.
+ */
+function listenOn(network: Network, host: string | undefined, port: number): SocketListener[] {
+  try {
+    if (host !== undefined) return [network.listen({ hostname: canonicalHost(host) ?? host, port })];
+    for (let tries = 1;; tries++) {
+      const listeners = listenOnAll(network, port);
+      if (listeners !== undefined) return listeners;
+      if (tries === freePortTries) throw new Deno.errors.AddrInUse("no port is free for both IPv4 and IPv6");
+    }
+  } catch (error) {
+    throw listenError(error, host, port);
+  }
+}
+
+/** Undefined when the free port of one family is taken in the other. */
+function listenOnAll(network: Network, port: number): SocketListener[] | undefined {
+  let all: SocketListener;
+  try {
+    all = network.listen({ hostname: "::", port });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse || error instanceof Deno.errors.PermissionDenied) throw error;
+    return [network.listen({ hostname: "0.0.0.0", port })];
+  }
+  try {
+    return [all, network.listen({ hostname: "0.0.0.0", port: all.addr.port })];
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) {
+      all.close();
+      throw error;
+    }
+    return [all];
+  }
+}
+
+function listenError(error: unknown, host: string | undefined, port: number): UserError {
+  const doing = `listen on ${host === undefined ? "" : `${host} `}port ${port}`;
+  if (error instanceof Deno.errors.AddrInUse) {
+    return new UserError(doing, "another program uses that port", { hint: `choose another one: --port ${port + 1}` });
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return new UserError(doing, "that port needs more rights", { hint: "choose one above 1023: --port 6969" });
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return new UserError(doing, "this machine has no such address", {
+      hint: "leave --host out to listen on all of them",
+    });
+  }
+  return new UserError(doing, reasonOf(error).toLowerCase());
+}
+
+/** The addresses to put into announce URLs: IPv4 first, and loopback only where there is nothing else. */
+function hostsOf(host: string | undefined): string[] {
+  const canonical = host && canonicalHost(host);
+  if (host !== undefined && canonical !== "0.0.0.0" && canonical !== "::") return [canonical ?? host];
+  const hosts = interfaceHosts().filter((address) => canonical !== "0.0.0.0" || !isIpv6(address));
+  const reachable = hosts.filter((address) => !isLoopback(address) && !/^(fe[89ab]|169\.254\.)/.test(address));
+  if (reachable.length === 0) return ["127.0.0.1"];
+  return [...reachable.filter((address) => !isIpv6(address)), ...reachable.filter(isIpv6)];
+}
+
+function interfaceHosts(): string[] {
+  try {
+    const hosts = Deno.networkInterfaces().map(({ address }) => canonicalHost(address.split("%", 1)[0]));
+    return hosts.filter((address) => address !== undefined);
+  } catch {
+    // Without the permission, or on a system that cannot tell, loopback is all that is known.
+    return [];
+  }
+}
