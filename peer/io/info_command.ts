@@ -1,0 +1,176 @@
+/** `localbt info`: what a torrent or a magnet link says, and which peers its trackers know. */
+import { type Command, command, flag } from "../../lib/cli/args.ts";
+import type { Context } from "../../lib/cli/context.ts";
+import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
+import { type Endpoint, formatEndpoint } from "../../lib/endpoint.ts";
+import { ExitCode, ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
+import { type InfoHash, makePeerId } from "../../lib/ids.ts";
+import { readTorrentFile } from "../../lib/io/torrent_file.ts";
+import { formatMagnet, parseMagnet } from "../../lib/magnet.ts";
+
+/** What is told; a magnet link leaves most of it open, which is null. The keys are those of `--json`. */
+interface Info {
+  name: string | null;
+  infoHash: InfoHash;
+  totalLength: number | null;
+  pieceLength: number | null;
+  pieceCount: number | null;
+  private: boolean | null;
+  /** Tiers of tracker URLs. */
+  announce: readonly (readonly string[])[];
+  webSeeds: readonly string[];
+  comment: string | null;
+  createdBy: string | null;
+  /** Unix time in seconds. */
+  creationDate: number | null;
+  /** Path below the download folder, with `/` between its parts. */
+  files: { path: string; length: number }[] | null;
+  magnet: string;
+  peers?: Endpoint[];
+}
+
+/** Milliseconds that one tracker has to answer `--peers`. */
+const trackerTimeoutMs = 15_000;
+/** The port that `--peers` announces before it takes itself off the list again. */
+const announcedPort = 6881;
+
+export const infoCommand: Command = command({
+  name: "info",
+  summary: "show what is in a torrent or a magnet link",
+  operands: "<file.torrent | magnet>",
+  options: {
+    peers: flag({ help: "also ask its trackers for the active peers" }),
+  },
+  examples: [
+    "localbt info holiday.torrent",
+    "localbt info --peers holiday.torrent",
+    'localbt info --json "magnet:?xt=urn:btih:…"',
+  ],
+  async run(context, values, [source]) {
+    const info = /^magnet:/i.test(source.trim()) ? infoOfMagnet(source) : await infoOfTorrent(source);
+    const failures: string[] = [];
+    if (values.peers) info.peers = await askTrackers(context, info, failures);
+    context.out(context.json ? `${JSON.stringify(info, undefined, 2)}\n` : describe(info));
+    for (const failure of failures) context.warn(safeText(failure));
+    const isAnswered = !values.peers || failures.length < Math.max(1, info.announce.flat().length);
+    return isAnswered ? ExitCode.done : ExitCode.failed;
+  },
+});
+
+async function infoOfTorrent(path: string): Promise<Info> {
+  const torrent = await readTorrentFile(path);
+  const { name, infoHash, totalLength, announce, webSeeds } = torrent;
+  return {
+    name,
+    infoHash,
+    totalLength,
+    pieceLength: torrent.pieceLength,
+    pieceCount: torrent.pieceCount,
+    private: torrent.isPrivate,
+    announce,
+    webSeeds,
+    comment: torrent.comment ?? null,
+    createdBy: torrent.createdBy ?? null,
+    creationDate: torrent.creationDate ?? null,
+    files: torrent.files.filter((file) => !file.isPadding && !file.isSymlink)
+      .map(({ path, length }) => ({ path: path.join("/"), length })),
+    magnet: formatMagnet({ infoHash, name, length: totalLength, trackers: announce.flat(), webSeeds }),
+  };
+}
+
+function infoOfMagnet(link: string): Info {
+  const magnet = readMagnet(link);
+  const { name, infoHash, trackers, webSeeds, length } = magnet;
+  return {
+    name: name ?? null,
+    infoHash,
+    totalLength: length ?? null,
+    pieceLength: null,
+    pieceCount: null,
+    private: null,
+    announce: trackers.map((url) => [url]),
+    webSeeds,
+    comment: null,
+    createdBy: null,
+    creationDate: null,
+    files: null,
+    magnet: formatMagnet(magnet),
+  };
+}
+
+function readMagnet(link: string) {
+  try {
+    return parseMagnet(link);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new UserError("read the magnet link", error.message, { exitCode: ExitCode.notATorrent });
+  }
+}
+
+/** The peers that all trackers together know; what went wrong is added to `failures`. */
+async function askTrackers(context: Context, info: Info, failures: string[]): Promise<Endpoint[]> {
+  const { announce } = await import("./announce_client.ts");
+  const urls = info.announce.flat();
+  if (urls.length === 0) failures.push("it names no tracker that could be asked");
+  const request = {
+    infoHash: info.infoHash,
+    peerId: makePeerId(() => context.random()),
+    port: announcedPort,
+    uploaded: 0,
+    downloaded: 0,
+    left: info.totalLength ?? Number.MAX_SAFE_INTEGER,
+    numWant: 200,
+    key: Math.floor(context.random() * 2 ** 32),
+    compact: true,
+  };
+  const options = { signal: context.stop, timeoutMs: trackerTimeoutMs };
+  const peers = new Map<string, Endpoint>();
+  await Promise.all(urls.map(async (url) => {
+    try {
+      const reply = await announce({ url, request: { ...request, event: "started" } }, options);
+      for (const peer of reply.peers) peers.set(formatEndpoint(peer), peer);
+      // We do not serve anything: nobody should be sent here.
+      await announce({ url, request: { ...request, event: "stopped", numWant: 0 } }, options).catch(() => {});
+    } catch (error) {
+      failures.push(`${url}: ${reasonOf(error)}`);
+    }
+  }));
+  context.stop.throwIfAborted();
+  return [...peers.values()];
+}
+
+/** The info as rows for a person. */
+function describe(info: Info): string {
+  const rows: [string, string][] = [
+    ["Name", info.name ?? "(not in the link)"],
+    ["Info hash", info.infoHash],
+  ];
+  if (info.totalLength !== null) rows.push(["Size", `${formatSize(info.totalLength)} (${info.totalLength} bytes)`]);
+  if (info.pieceLength !== null) {
+    rows.push(["Pieces", `${info.pieceCount} of ${formatSize(info.pieceLength)}`]);
+  }
+  if (info.private !== null) rows.push(["Private", info.private ? "yes: peers only from its trackers" : "no"]);
+  info.announce.forEach((tier, i) => rows.push([i === 0 ? "Trackers" : "", tier.join("  ")]));
+  info.webSeeds.forEach((url, i) => rows.push([i === 0 ? "Web seeds" : "", url]));
+  if (info.comment !== null) rows.push(["Comment", info.comment]);
+  if (info.createdBy !== null) rows.push(["Created by", info.createdBy]);
+  if (info.creationDate !== null) rows.push(["Created", dateOf(info.creationDate)]);
+  rows.push(["Magnet", info.magnet]);
+  if (info.files !== null) {
+    rows.push(["Files", formatCount(info.files.length, "file")]);
+    const width = Math.max(...info.files.map(({ length }) => formatSize(length).length));
+    for (const { path, length } of info.files) rows.push(["", `${formatSize(length).padStart(width)}  ${path}`]);
+  }
+  if (info.peers !== undefined) {
+    rows.push(["Peers", formatCount(info.peers.length, "active peer")]);
+    for (const peer of info.peers) rows.push(["", formatEndpoint(peer)]);
+  }
+  return rows.map(([key, value]) => `${key.padEnd(12)}${safeText(value)}\n`).join("");
+}
+
+/** `2026-01-02 03:04:05 UTC`, or the number where it is no date. */
+function dateOf(unixSeconds: number): string {
+  const date = new Date(unixSeconds * 1000);
+  if (Number.isNaN(date.getTime())) return String(unixSeconds);
+  return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
