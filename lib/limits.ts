@@ -52,7 +52,7 @@ export const extensionBytesMax = 64 * KiB;
 /** Bytes of sent `piece` messages, requests and all else that may wait in one peer's outbox before it is not read any more. */
 export const outboxBytesMax = 4 * MiB;
 /** Bytes of blocks that are read from disk for one peer at a time and leave in one write. */
-export const uploadBatchBytesMax = 1 * MiB;
+export const uploadBatchBytesMax = 512 * KiB;
 /** Requests of one peer that we queue (our `reqq`, BEP 10); more are rejected or ignored. libtorrent's and Transmission's own. */
 export const uploadQueueMax = 2000;
 /** Requests in flight to a peer that named no `reqq`. */
@@ -192,3 +192,19 @@ export const hashJobBytes = 16 * MiB;
 export const resultBatchBytes = 256 * KiB;
 /** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */
 export const requestLengthMax = 128 * KiB;
+/** Incoming connections that have not named a torrent yet. */
+export const unroutedConnectionsMax = 200;
+/** Bytes of pieces that a storage keeps in memory for its uploads: dozens of peers' places in a torrent of 1 MiB pieces. */
+export const pieceCacheBytes = 48 * MiB;
+/** Bytes of reads for uploads that are under way at once: with the cache, the most memory that uploads take. */
+export const pieceReadBytesMax = 16 * MiB;
+/** Bytes of one read for an upload: large enough that a read costs little beside its bytes (1 MiB in 0.1 ms). */
+export const extentBytesMax = 1 * MiB;
+/** The same where hundreds of peers sit at different places and the cache cannot hold 1 MiB for each. */
+export const extentBytesMin = 128 * KiB;
+/** Bytes of a resume file: the bits of 2^21 pieces and 16 bytes for each of 10^6 files fit. */
+export const resumeBytesMax = 20 * MiB;
+/** Pieces that are hashed again although the resume file vouches for them. */
+export const resumeSampleCount = 8;
+/** Files that are flushed to the disk at the same time before a resume file is written. */
+export const flushLanes = 4;

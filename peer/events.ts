@@ -51,7 +51,7 @@ export type Input =
   /** The piece's hash did not match; nothing was written. */
   | { readonly kind: "pieceBad"; readonly piece: PieceIndex; readonly buffer: Bytes }
   /** The disk refused the piece. */
-  | { readonly kind: "storeFailed"; readonly piece: PieceIndex; readonly why: string }
+  | { readonly kind: "storeFailed"; readonly piece: PieceIndex; readonly error: unknown }
   | { readonly kind: "announced"; readonly id: number; readonly reply: AnnounceReply }
   | { readonly kind: "announceFailed"; readonly id: number; readonly why: string }
   /** Addresses from the user. */
@@ -74,7 +74,7 @@ export type Effect =
   /** Every piece is stored. */
   | { readonly kind: "complete" }
   /** Nothing more is written: the disk refused a piece. */
-  | { readonly kind: "diskFailed"; readonly why: string };
+  | { readonly kind: "diskFailed"; readonly error: unknown };
 
 /** Numbers of a transfer for a person or a program to look at. */
 export interface TransferStats {

@@ -56,6 +56,7 @@ export class PeerRoster {
   /** Remembers addresses. @param isKept the user named them: they are never forgotten */
   addAddresses(endpoints: readonly Endpoint[], { isKept = false } = {}): void {
     this.#pool.add(endpoints, { isKept });
+    for (const session of this.#byPeerId.values()) this.learnListenPort(session);
   }
 
   /** Dials whom we know and are not connected to, within the bounds. */
@@ -123,7 +124,9 @@ export class PeerRoster {
     this.unflushed.delete(session);
     const wasUseful = session.requests.receivedBytes > 0 || session.upMeter.total > 0;
     if (session.listenEndpoint !== undefined) this.#pool.closed(session.listenEndpoint, now, !wasUseful);
-    if (session.peerId !== undefined && this.#byPeerId.get(session.peerId) === session) {
+    const known = session.peerId && this.#byPeerId.get(session.peerId);
+    if (known !== undefined && known !== session) this.learnListenPort(known); // it is here still, by another connection
+    if (session.peerId !== undefined && known === session) {
       this.#byPeerId.delete(session.peerId);
       this.#emit({ kind: "peerLeft", endpoint: session.endpoint, why });
     }

@@ -310,10 +310,10 @@ export class Torrent {
     this.#downloader.fillAll(this.#now);
   }
 
-  #onStoreFailed({ piece, why }: Extract<Input, { kind: "storeFailed" }>): void {
+  #onStoreFailed({ piece, error }: Extract<Input, { kind: "storeFailed" }>): void {
     this.#downloader.stop();
     this.#downloader.onStoreFailed(piece);
-    this.#effects.push({ kind: "diskFailed", why });
+    this.#effects.push({ kind: "diskFailed", error });
   }
 
   #onSent({ connection, bytes }: Extract<Input, { kind: "sent" }>): void {

@@ -1,0 +1,89 @@
+/**
+ * One TCP connection to a peer: reads of a size that follows the traffic, and whole writes.
+ *
+ * Owns the socket and its read buffer; what the bytes mean is for the cores.
+ */
+import type { Bytes } from "../../lib/bytes.ts";
+import { canonicalHost, type Endpoint } from "../../lib/endpoint.ts";
+import type { Socket } from "../../lib/io/network.ts";
+import { KiB, MiB } from "../../lib/limits.ts";
+import type { ConnectionId } from "../events.ts";
+
+/** An idle peer holds this much; hundreds of them are connected at once. */
+const readBytesMin = 8 * KiB;
+/** A fast one gets up to this much in one read: fewer, larger reads are what makes the wire fast here. */
+const readBytesMax = 1 * MiB;
+/** So many reads in a row that leave most of the buffer empty halve it. */
+const smallReadsMax = 64;
+
+export class Connection {
+  readonly id: ConnectionId;
+  /** The far end. */
+  readonly endpoint: Endpoint;
+  readonly #socket: Socket;
+  #buffer: Bytes = new Uint8Array(readBytesMin);
+  #smallReadCount = 0;
+  #isClosed = false;
+
+  constructor(id: ConnectionId, socket: Socket) {
+    this.id = id;
+    this.#socket = socket;
+    const { hostname, port } = socket.remoteAddr as Deno.NetAddr;
+    this.endpoint = { host: canonicalHost(hostname) ?? hostname, port };
+    try {
+      socket.setNoDelay(true);
+    } catch {
+      // The peer is gone already: the first read will say so.
+    }
+  }
+
+  /** The next bytes, valid until the next call; undefined when the peer is done or the connection is lost. */
+  async read(): Promise<Bytes | undefined> {
+    const buffer = this.#buffer;
+    let byteCount: number | null;
+    try {
+      byteCount = await this.#socket.read(buffer);
+    } catch {
+      return undefined;
+    }
+    if (byteCount === null || this.#isClosed) return undefined;
+    this.#adapt(byteCount);
+    return buffer.subarray(0, byteCount);
+  }
+
+  /** Writes all bytes; false when the connection is lost. */
+  async write(bytes: Bytes): Promise<boolean> {
+    try {
+      for (let offset = 0; offset < bytes.length;) {
+        offset += await this.#socket.write(offset === 0 ? bytes : bytes.subarray(offset));
+      }
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      this.#socket.close();
+    } catch {
+      // It was closed by the system.
+    }
+  }
+
+  /** A read that filled the buffer doubles it, and many that hardly did halve it. */
+  #adapt(byteCount: number): void {
+    const size = this.#buffer.length;
+    if (byteCount === size && size < readBytesMax) {
+      this.#buffer = new Uint8Array(Math.min(4 * size, readBytesMax));
+      this.#smallReadCount = 0;
+    } else if (byteCount >= size / 8 || size === readBytesMin) {
+      this.#smallReadCount = 0;
+    } else if (++this.#smallReadCount >= smallReadsMax) {
+      this.#buffer = new Uint8Array(Math.max(size / 4, readBytesMin));
+      this.#smallReadCount = 0;
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * The peer side of the program: the listening port, the clock, and the transfers that share both.
+ *
+ * An incoming connection belongs to nobody until its handshake names a torrent that is here; the number of those is
+ * bounded, and one that says nothing is closed in time.
+ */
+import { formatEndpoint } from "../../lib/endpoint.ts";
+import { ProtocolError } from "../../lib/errors.ts";
+import { listenOn, listenOnNextFree } from "../../lib/io/listen.ts";
+import type { Network, Socket, SocketListener } from "../../lib/io/network.ts";
+import { handshakeTimeoutMs, unroutedConnectionsMax } from "../../lib/limits.ts";
+import { handshakeLength } from "../../lib/wire/handshake.ts";
+import { Client } from "../client.ts";
+import { Connection } from "./connection.ts";
+import type { Storage } from "./storage.ts";
+import type { Torrent } from "../torrent.ts";
+import { Transfer, type TransferEvent, type TransferHost } from "./transfer.ts";
+
+/** The port that is tried first, and how many after it before the system chooses (BEP 3 names 6881 to 6889). */
+const firstPort = 6881;
+const portTries = 100;
+/** The clock never ticks faster, nor slower, than this. */
+const tickMinMs = 2;
+const tickMaxMs = 1_000;
+
+export class Engine implements TransferHost {
+  /** The TCP port that peers reach us on. */
+  readonly port: number;
+  readonly #network: Network;
+  readonly #listeners: readonly SocketListener[];
+  readonly #client = new Client<Transfer>();
+  readonly #accepting: Promise<void>[];
+  readonly #unrouted = new Set<Connection>();
+  readonly now: () => number;
+  #nextConnectionId = 1;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #isStopped = false;
+
+  /**
+   * Listens at once.
+   *
+   * @param port undefined: 6881 or the next free one
+   * @throws UserError when the port cannot be had
+   */
+  constructor({ network, host, port, now }: {
+    network: Network;
+    host: string | undefined;
+    port: number | undefined;
+    now: () => number;
+  }) {
+    this.#network = network;
+    this.now = now;
+    this.#listeners = port === undefined
+      ? listenOnNextFree(network, host, { port: firstPort, tries: portTries })
+      : listenOn(network, host, port);
+    this.port = this.#listeners[0].addr.port;
+    this.#accepting = this.#listeners.map((listener) => this.#accept(listener));
+  }
+
+  /** Where others reach us, as far as the listening sockets know. */
+  get listensOn(): string[] {
+    return this.#listeners.map(({ addr }) => formatEndpoint({ host: addr.hostname, port: addr.port }));
+  }
+
+  has(torrent: Pick<Torrent, "infoHash">): boolean {
+    return this.#client.has(torrent.infoHash);
+  }
+
+  /** Puts a torrent to work. */
+  add({ torrent, storage, onEvent }: {
+    torrent: Torrent;
+    storage: Storage;
+    onEvent: (event: TransferEvent) => void;
+  }): Transfer {
+    const transfer = new Transfer({ torrent, storage, host: this, onEvent });
+    this.#client.add(torrent.infoHash, transfer);
+    transfer.tick();
+    return transfer;
+  }
+
+  /** Ends every transfer, then the listening. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const listener of this.#listeners) listener.close();
+    for (const connection of this.#unrouted) connection.close();
+    clearTimeout(this.#timer);
+    await Promise.all([...this.#client.entries()].map((transfer) => transfer.stop()));
+    await Promise.all(this.#accepting);
+  }
+
+  // For the transfers
+
+  connect({ host, port }: { host: string; port: number }, signal: AbortSignal): Promise<Socket> {
+    return this.#network.connect({ hostname: host, port, signal });
+  }
+
+  adopt(socket: Socket): Connection {
+    return new Connection(this.#nextConnectionId++, socket);
+  }
+
+  wakeAt(at: number): void {
+    if (at >= this.#timerAt || this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => this.#tick(), Math.min(Math.max(at - this.now(), tickMinMs), tickMaxMs));
+  }
+
+  #tick(): void {
+    this.#timerAt = Infinity;
+    for (const transfer of this.#client.entries()) transfer.tick();
+  }
+
+  // Incoming
+
+  async #accept(listener: SocketListener): Promise<void> {
+    while (!this.#isStopped) {
+      let socket: Socket;
+      try {
+        socket = await listener.accept();
+      } catch {
+        if (this.#isStopped) return;
+        await new Promise((resolve) => setTimeout(resolve, 100)); // out of descriptors: let some be closed
+        continue;
+      }
+      if (this.#unrouted.size >= unroutedConnectionsMax) socket.close();
+      else this.#route(this.adopt(socket));
+    }
+  }
+
+  async #route(connection: Connection): Promise<void> {
+    this.#unrouted.add(connection);
+    const timeout = setTimeout(() => connection.close(), handshakeTimeoutMs);
+    const start = new Uint8Array(handshakeLength);
+    let length = 0;
+    let transfer: Transfer | "more" | undefined = "more";
+    let rest: Uint8Array | undefined;
+    try {
+      while (transfer === "more") {
+        const bytes = await connection.read();
+        if (bytes === undefined) break;
+        const taken = Math.min(bytes.length, start.length - length);
+        start.set(bytes.subarray(0, taken), length);
+        length += taken;
+        rest = bytes.subarray(taken);
+        transfer = this.#client.route(start.subarray(0, length));
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      transfer = undefined;
+    } finally {
+      clearTimeout(timeout);
+      this.#unrouted.delete(connection);
+    }
+    if (transfer === undefined || transfer === "more" || this.#isStopped) return connection.close();
+    const begun = new Uint8Array(length + (rest?.length ?? 0));
+    begun.set(start.subarray(0, length));
+    if (rest !== undefined) begun.set(rest, length);
+    await transfer.run(connection, false, begun);
+  }
+}

@@ -1,0 +1,43 @@
+/** What happens among the peers of a transfer, told alike by `seed` and `download`. */
+import type { Context } from "../../lib/cli/context.ts";
+import { safeText } from "../../lib/cli/text.ts";
+import { formatEndpoint } from "../../lib/endpoint.ts";
+import type { TransferEvent } from "./transfer.ts";
+
+/** Tells of peers that come, go and are banned, and of trackers that fail. */
+export class PeerReport {
+  readonly #context: Context;
+  /** Trackers whose fault was told: again only with --verbose. */
+  readonly #failedTrackers = new Set<string>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  tell(event: TransferEvent): void {
+    const context = this.#context;
+    switch (event.kind) {
+      case "peerJoined": {
+        const client = safeText(event.client);
+        context.event("peer", { state: "joined", address: formatEndpoint(event.endpoint), client });
+        if (context.verbose) context.log(`peer ${formatEndpoint(event.endpoint)} joined`);
+        return;
+      }
+      case "peerLeft":
+        context.event("peer", { state: "left", address: formatEndpoint(event.endpoint), why: event.why });
+        if (context.verbose) context.log(`peer ${formatEndpoint(event.endpoint)} left: ${event.why}`);
+        return;
+      case "peerBanned":
+        context.event("peer", { state: "banned", address: formatEndpoint(event.endpoint), why: event.why });
+        context.warn(`peer ${formatEndpoint(event.endpoint)} is banned: ${event.why}`);
+        return;
+      case "trackerFailed":
+        if (this.#failedTrackers.has(event.url) && !context.verbose) return;
+        this.#failedTrackers.add(event.url);
+        context.warn(`tracker ${safeText(event.url)}: ${safeText(event.why)}`);
+        return;
+      default:
+        return;
+    }
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * One run of `seed` or `download`: the engine, the disk workers and the torrents that the command line named.
+ *
+ * Owns their beginning and their end; what is shown to the person is the commands' own.
+ */
+import { Bitfield } from "../../lib/bitfield.ts";
+import type { Context } from "../../lib/cli/context.ts";
+import { ProgressLine } from "../../lib/cli/progress.ts";
+import { safeText } from "../../lib/cli/text.ts";
+import { canonicalHost, type Endpoint, parseHostPort } from "../../lib/endpoint.ts";
+import { ExitCode, reasonOf, UserError } from "../../lib/errors.ts";
+import { makePeerId, type PeerId } from "../../lib/ids.ts";
+import { PiecePool } from "../../lib/io/piece_pool.ts";
+import type { Metainfo } from "../../lib/metainfo.ts";
+import { RateLimiter } from "../../lib/rate_limiter.ts";
+import { RateMeter } from "../../lib/rate_meter.ts";
+import { Announcer } from "../announcer.ts";
+import type { PickStrategy } from "../piece_picker.ts";
+import { Torrent } from "../torrent.ts";
+import { Engine } from "./engine.ts";
+import { Storage } from "./storage.ts";
+import type { Transfer, TransferEvent } from "./transfer.ts";
+
+export interface SessionOptions {
+  readonly context: Context;
+  readonly host: string | undefined;
+  /** Undefined: 6881 or the next free one. */
+  readonly port: number | undefined;
+  /** Bytes a second; undefined is no limit. */
+  readonly uploadLimit: number | undefined;
+  readonly downloadLimit: number | undefined;
+  readonly maxPeers: number | undefined;
+}
+
+/** A torrent and its data, opened and checked, not yet at work. */
+export interface OpenTorrent {
+  readonly metainfo: Metainfo;
+  readonly storage: Storage;
+}
+
+export class Session {
+  readonly engine: Engine;
+  readonly #options: SessionOptions;
+  readonly #peerId: PeerId;
+  readonly #pool: PiecePool;
+  readonly #uploadLimiter: RateLimiter;
+  readonly #downloadLimiter: RateLimiter;
+  readonly #storages: Storage[] = [];
+
+  /** @throws UserError when the port cannot be had */
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { network, now, random } = options.context;
+    this.#peerId = makePeerId(random);
+    this.#uploadLimiter = new RateLimiter(options.uploadLimit);
+    this.#downloadLimiter = new RateLimiter(options.downloadLimit);
+    this.engine = new Engine({ network, host: options.host, port: options.port, now });
+    this.#pool = new PiecePool();
+  }
+
+  /**
+   * Opens the data of a torrent and finds out, with progress, which pieces are there.
+   *
+   * @param isTrusted all is taken to be there and right
+   */
+  async open(
+    metainfo: Metainfo,
+    { directory, mode, resume = true, isTrusted = false }: {
+      directory: string;
+      mode: "seed" | "download";
+      resume?: boolean;
+      isTrusted?: boolean;
+    },
+  ): Promise<OpenTorrent & { have: Bitfield }> {
+    const storage = await Storage.open({ metainfo, directory, mode, pool: this.#pool, resume });
+    this.#storages.push(storage);
+    if (isTrusted) return { metainfo, storage, have: Bitfield.full(metainfo.pieceCount) };
+    const { context } = this.#options;
+    const progress = new ProgressLine(context);
+    const meter = new RateMeter();
+    let checkedBytes = 0;
+    const have = await storage.check((bytesChecked) => {
+      meter.add(bytesChecked - checkedBytes, context.now());
+      checkedBytes = bytesChecked;
+      const bytesPerSecond = meter.rate(context.now());
+      progress.update({
+        label: `checking ${safeText(metainfo.name)}`,
+        bytes: bytesChecked,
+        totalBytes: metainfo.totalLength,
+        bytesPerSecond,
+        etaSeconds: (metainfo.totalLength - bytesChecked) / bytesPerSecond,
+      });
+    }, context.stop);
+    progress.finish();
+    return { metainfo, storage, have };
+  }
+
+  /** Puts a torrent to work. */
+  start({ metainfo, storage, have, strategy, isSeedOnly, onEvent }: OpenTorrent & {
+    have: Bitfield;
+    strategy: PickStrategy;
+    isSeedOnly: boolean;
+    onEvent: (event: TransferEvent) => void;
+  }): Transfer {
+    const { context, maxPeers } = this.#options;
+    const { infoHash, layout } = metainfo;
+    const announcer = new Announcer({
+      tiers: metainfo.announce,
+      infoHash,
+      peerId: this.#peerId,
+      port: this.engine.port,
+      random: context.random,
+      isComplete: have.isFull,
+    });
+    const torrent = new Torrent({
+      infoHash,
+      layout,
+      have,
+      peerId: this.#peerId,
+      announcer,
+      downloadLimiter: this.#downloadLimiter,
+      uploadLimiter: this.#uploadLimiter,
+      strategy,
+      listenPort: this.engine.port,
+      client: `localbt ${context.version}`,
+      isSeedOnly,
+      random: context.random,
+      ...(maxPeers !== undefined && { maxPeers }),
+    });
+    return this.engine.add({ torrent, storage, onEvent });
+  }
+
+  /** Says goodbye and ends everything, also what was opened and never started. */
+  async close(): Promise<void> {
+    try {
+      await this.engine.stop();
+      for (const storage of this.#storages) await storage.close();
+    } finally {
+      await this.#pool.close();
+    }
+  }
+}
+
+/**
+ * The addresses that `--peer` names.
+ *
+ * @throws UserError for what is no HOST:PORT (2) and for names that cannot be found (1)
+ */
+export async function resolvePeers(texts: readonly string[]): Promise<Endpoint[]> {
+  const endpoints: Endpoint[] = [];
+  for (const text of texts) {
+    const peer = parseHostPort(text);
+    if (peer === undefined || peer.port === 0) {
+      throw new UserError(`connect to ${text}`, "that is no HOST:PORT", {
+        exitCode: ExitCode.usage,
+        hint: "write it like --peer 192.168.1.20:6881",
+      });
+    }
+    for (const host of await resolveHost(peer.host)) endpoints.push({ host, port: peer.port });
+  }
+  return endpoints;
+}
+
+async function resolveHost(host: string): Promise<string[]> {
+  const literal = canonicalHost(host);
+  if (literal !== undefined) return [literal];
+  if (host.toLowerCase() === "localhost") return ["127.0.0.1", "::1"];
+  try {
+    const found = await Promise.allSettled([Deno.resolveDns(host, "A"), Deno.resolveDns(host, "AAAA")]);
+    const hosts = found.flatMap((result) => result.status === "fulfilled" ? result.value : []);
+    if (hosts.length > 0) return hosts;
+    throw new Error("the name is not known");
+  } catch (error) {
+    throw new UserError(`find ${host}`, reasonOf(error), { hint: "give its address instead of its name" });
+  }
+}
