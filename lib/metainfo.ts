@@ -163,22 +163,18 @@ function readSingleFile(info: BencodeEntries, name: string): MetainfoFile {
 
 function readFiles(nodes: readonly BencodeNode[], name: string): MetainfoFile[] {
   if (nodes.length > fileCountMax) throw new ProtocolError(`the torrent has over ${fileCountMax} files`);
-  const names: string[][] = [];
   const files = nodes.map((node) => {
     const entries = dictionaryOf(node, "a file in the torrent");
     const attributes = readAttributes(entries);
-    const parts = [name, ...readPath(entries)];
-    // What never gets to the disk takes no name away from what does.
-    if (attributes.isPadding || attributes.isSymlink) return { path: parts.map(safePart), ...attributes };
-    names.push(parts);
-    return attributes;
+    const length = attributes.isSymlink ? 0 : readLength(entries);
+    return { names: [name, ...readPath(entries)], file: { ...attributes, length } };
   });
-  const paths = mapFilePaths(names).values();
-  return nodes.map((node, i) => {
-    const file = files[i];
-    const length = file.isSymlink ? 0 : readLength(dictionaryOf(node, "a file in the torrent"));
-    return "path" in file ? { ...file, length } : { ...paths.next().value!, ...file, length };
-  });
+  // What never gets to the disk takes no name away from what does.
+  const isOnDisk = (file: { isPadding: boolean; isSymlink: boolean }) => !file.isPadding && !file.isSymlink;
+  const paths = mapFilePaths(files.filter(({ file }) => isOnDisk(file)).map(({ names }) => names)).values();
+  return files.map(({ names, file }) =>
+    isOnDisk(file) ? { ...paths.next().value!, ...file } : { path: names.map(safePart), ...file }
+  );
 }
 
 function readPath(entries: BencodeEntries): string[] {
