@@ -1,0 +1,109 @@
+/** aria2: started by its command line, watched through its debug log, ended by SIGTERM. */
+import type { Child } from "./child.ts";
+import type { Client, Peer, StartOptions } from "./client.ts";
+import { freePort } from "./free_port.ts";
+import { loopback } from "./host.ts";
+import { runs } from "./installed.ts";
+import type { Scene } from "./scene.ts";
+
+/** The lines of the debug log that are kept: exceptions with their causes, the milestones, and what a person would see. */
+const ofUse = /^Exception: |^ +->|\[(?:NOTICE|WARN|ERROR)\]|The download was complete/;
+
+/** A block that arrived: "From: 127.0.0.1:6881 piece index=3, begin=0, length=16384". */
+const blockLine = /From: \S+ piece index=\d+, begin=\d+, length=(\d+)/;
+
+/**
+ * Reasons for the end of a peer connection that are no fault of the other side. aria2 logs each end with its exception,
+ * and only at level DEBUG; every reason that is not listed counts as a breach of the protocol.
+ */
+const harmless =
+  /Good Bye Seeder|Got EOF from peer|Failed to (?:receive|send|connect|read)|Failed to check|Timeout|Network problem|nteresting|is too short|tracker|announce/i;
+
+export const aria2: Client = {
+  name: "aria2",
+  canDial: false,
+  takesLoopbackPeers: true,
+  makesEmptyFiles: true,
+  isInstalled: () => runs(["aria2c", "--version"]),
+  async start(scene: Scene, options: StartOptions): Promise<Peer> {
+    const host = options.host ?? loopback;
+    const port = freePort();
+    let fetched = 0;
+    const child = scene.start({
+      name: `aria2 (${options.mode})`,
+      command: [...host.prefix, "aria2c", ...aria2Options(options, host.address, port), options.torrent],
+      keep(text) {
+        fetched += Number(text.match(blockLine)?.[1] ?? 0);
+        return ofUse.test(text);
+      },
+    });
+    await child.line(/IPv4 BitTorrent: listening on TCP port/, 15_000);
+    return new Aria2Peer(child, `${host.address}:${port}`, () => fetched);
+  },
+};
+
+function aria2Options(options: StartOptions, address: string, port: number): string[] {
+  return [
+    "--no-conf",
+    `--dir=${options.directory}`,
+    `--listen-port=${port}`,
+    `--interface=${address}`,
+    "--disable-ipv6=true",
+    "--async-dns=false",
+    "--enable-dht=false",
+    "--enable-dht6=false",
+    "--bt-enable-lpd=false",
+    "--enable-peer-exchange=false",
+    "--bt-require-crypto=false",
+    "--bt-min-crypto-level=plain",
+    "--file-allocation=none",
+    "--bt-max-peers=0",
+    "--seed-ratio=0.0",
+    "--summary-interval=0",
+    "--enable-color=false",
+    "--show-console-readout=false",
+    "--console-log-level=error",
+    "--log=-",
+    "--log-level=debug",
+    "--allow-overwrite=true",
+    `--max-upload-limit=${options.uploadLimit ?? 0}`,
+    `--max-download-limit=${options.downloadLimit ?? 0}`,
+    `--stop-with-process=${Deno.pid}`,
+    ...(options.mode === "seed"
+      ? ["--check-integrity=false", "--bt-seed-unverified=true"]
+      : ["--check-integrity=true"]),
+  ];
+}
+
+/** A running aria2. */
+class Aria2Peer implements Peer {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly #child: Child;
+  readonly #fetched: () => number;
+
+  constructor(child: Child, endpoint: string, fetched: () => number) {
+    this.#child = child;
+    this.#fetched = fetched;
+    this.name = child.name;
+    this.endpoint = endpoint;
+  }
+
+  async finished(deadlineMs: number): Promise<void> {
+    await this.#child.line(/The download was complete/, deadlineMs);
+  }
+
+  fetchedBytes(): Promise<number> {
+    return Promise.resolve(this.#fetched());
+  }
+
+  protocolErrors(): string[] {
+    return this.#child.lines.map((line) => line.text).filter((line) =>
+      /^Exception: |^ +->/.test(line) && !harmless.test(line)
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.#child.stop();
+  }
+}

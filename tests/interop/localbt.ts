@@ -1,0 +1,139 @@
+/** Our own program as a child: from source, or the binary that LOCALBT_BIN names; its `--json` events as values. */
+import { Child, type ChildOptions } from "./child.ts";
+import type { Client, Peer, StartOptions } from "./client.ts";
+import { loopback } from "./host.ts";
+import { join, repositoryFolder } from "./path.ts";
+import type { Scene } from "./scene.ts";
+
+/** One line of `--json` output. */
+export interface Event {
+  readonly event: string;
+  readonly time: string;
+  readonly [field: string]: unknown;
+}
+
+/** The program and its first arguments. */
+export function localbtCommand(): string[] {
+  const binary = Deno.env.get("LOCALBT_BIN");
+  if (binary) return [binary];
+  // the @std modules come from where this test process has them: scripts/std.ts made that choice for `deno task test`
+  const isDetour = import.meta.resolve("@std/assert").startsWith("file:");
+  const map = isDetour ? [`--import-map=${join(repositoryFolder, "scripts", "std_npm.json")}`] : [];
+  const config = ["--config", join(repositoryFolder, "deno.json")];
+  return [Deno.execPath(), "run", "-A", "--no-check", "--quiet", ...config, ...map, join(repositoryFolder, "main.ts")];
+}
+
+/** How ours is started, beside its arguments. */
+export type RunOptions = Omit<ChildOptions, "name" | "command"> & { readonly prefix?: readonly string[] };
+
+/** Starts `localbt …args`. */
+export function startLocalbt(scene: Scene, args: readonly string[], options: RunOptions = {}): Child {
+  const { prefix = [], ...rest } = options;
+  return scene.start({ ...rest, name: `localbt ${args[0]}`, command: [...prefix, ...localbtCommand(), ...args] });
+}
+
+/** Runs `localbt …args` to its end. */
+export async function runLocalbt(
+  scene: Scene,
+  args: readonly string[],
+  options: RunOptions & { readonly deadlineMs?: number } = {},
+): Promise<{ code: number; stdout: string; stderr: string; child: Child }> {
+  const { deadlineMs = 60_000, ...rest } = options;
+  const child = startLocalbt(scene, args, rest);
+  const { code } = await child.exit(deadlineMs);
+  return { code, stdout: child.text("stdout"), stderr: child.text("stderr"), child };
+}
+
+/** The events so far, in order. */
+export function eventsOf(child: Child, name?: string): Event[] {
+  return child.lines.filter((line) => line.stream === "stdout" && line.text.startsWith("{"))
+    .map((line) => JSON.parse(line.text) as Event).filter((event) => name === undefined || event.event === name);
+}
+
+/** Waits for an event that passes the test. */
+export function eventOf(
+  child: Child,
+  name: string,
+  deadlineMs: number,
+  isWanted: (event: Event) => boolean = () => true,
+): Promise<Event> {
+  let seen = 0;
+  return child.until(`the event "${name}"`, () => {
+    for (; seen < child.lines.length; seen++) {
+      const line = child.lines[seen];
+      if (line?.stream !== "stdout" || !line.text.startsWith("{")) continue;
+      const event = JSON.parse(line.text) as Event;
+      if (event.event === name && isWanted(event)) {
+        seen++;
+        return event;
+      }
+    }
+    return undefined;
+  }, deadlineMs);
+}
+
+/** Our tracker, on a port of its own choice. */
+export async function startTracker(
+  scene: Scene,
+  options: RunOptions & { readonly address?: string; readonly args?: readonly string[] } = {},
+): Promise<{ child: Child; announceUrl: string; port: number }> {
+  const { address = loopback.address, args = [], ...rest } = options;
+  const child = startLocalbt(scene, ["tracker", "--json", "--host", address, "--port", "0", ...args], rest);
+  const ready = await eventOf(child, "ready", 20_000);
+  const port = Number(ready.port);
+  const host = address.includes(":") ? `[${address}]` : address;
+  return { child, announceUrl: `http://${host}:${port}/announce`, port };
+}
+
+export const localbt: Client & { start(scene: Scene, options: StartOptions): Promise<LocalbtPeer> } = {
+  name: "localbt",
+  canDial: true,
+  takesLoopbackPeers: true,
+  makesEmptyFiles: true,
+  isInstalled: () => true,
+  async start(scene: Scene, options: StartOptions): Promise<LocalbtPeer> {
+    const host = options.host ?? loopback;
+    const child = startLocalbt(scene, [
+      options.mode,
+      options.torrent,
+      "--json",
+      ...(options.mode === "seed" ? ["--data", options.directory] : ["--seed", "--output", options.directory]),
+      "--port",
+      "0",
+      ...(options.peers ?? []).flatMap((peer) => ["--peer", peer]),
+      ...(options.uploadLimit ? ["--upload-limit", String(options.uploadLimit)] : []),
+      ...(options.downloadLimit ? ["--download-limit", String(options.downloadLimit)] : []),
+    ], { prefix: host.prefix });
+    const started = await eventOf(child, options.mode === "seed" ? "ready" : "start", 20_000);
+    return new LocalbtPeer(child, `${host.address}:${started.port}`);
+  },
+};
+
+/** A running `seed` or `download` of ours. */
+export class LocalbtPeer implements Peer {
+  readonly child: Child;
+  readonly name: string;
+  readonly endpoint: string;
+
+  constructor(child: Child, endpoint: string) {
+    this.child = child;
+    this.name = child.name;
+    this.endpoint = endpoint;
+  }
+
+  async finished(deadlineMs: number): Promise<void> {
+    await eventOf(this.child, "done", deadlineMs);
+  }
+
+  fetchedBytes(): Promise<number> {
+    return Promise.resolve(Number(eventsOf(this.child).findLast((event) => "downloaded" in event)?.downloaded ?? 0));
+  }
+
+  protocolErrors(): string[] {
+    return eventsOf(this.child, "error").map((event) => JSON.stringify(event));
+  }
+
+  async stop(): Promise<void> {
+    await this.child.stop("SIGINT");
+  }
+}
