@@ -45,7 +45,7 @@ export function parseMagnet(text: string): Magnet {
   const selection = all("so")[0];
   return {
     infoHash,
-    ...(name !== undefined && { name: safePart(name.replaceAll("+", " ")) }),
+    ...(name !== undefined && { name: safePart(name) }),
     trackers: readUrls(all("tr"), parseTrackerUrl),
     webSeeds: readUrls(all("ws"), parseWebSeedUrl),
     peers: all("x.pe").map(parseHostPort).filter((peer) => peer !== undefined).slice(0, magnetPeerCountMax),
@@ -79,7 +79,9 @@ function parseParameters(query: string): Map<string, string[]> {
     const equals = parameter.indexOf("=");
     if (equals < 0) continue;
     const key = parameter.slice(0, equals).toLowerCase().replace(/^amp;/, "").replace(/\.[0-9]+$/, "");
-    const value = decodePercents(parameter.slice(equals + 1));
+    const text = parameter.slice(equals + 1);
+    // In names a bare plus is a space, as web forms write it; in URLs it is itself.
+    const value = decodePercents(key === "dn" ? text.replaceAll("+", " ") : text);
     const values = parameters.get(key);
     if (values === undefined) parameters.set(key, [value]);
     else values.push(value);
