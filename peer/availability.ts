@@ -2,31 +2,27 @@
  * Who has what, and of whom we want something: keeps the picker's counts and each session's interest in step with what
  * peers say and what we store.
  */
-import type { Bitfield } from "../lib/bitfield.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { PieceIndex } from "../lib/ids.ts";
-import type { Layout } from "../lib/layout.ts";
 import type { PeerSession } from "./peer_session.ts";
 import type { PiecePicker } from "./piece_picker.ts";
+import type { PieceTable } from "./piece_table.ts";
 
 /** Pieces that one peer may propose at a time. */
 const suggestionsMax = 32;
 
 export class Availability {
-  readonly #layout: Layout;
-  readonly #have: Bitfield;
+  readonly #table: PieceTable;
   readonly #picker: PiecePicker;
   readonly #wantsNothing: boolean;
 
   /** @param wantsNothing we only give: interest is never shown */
-  constructor({ layout, have, picker, wantsNothing }: {
-    layout: Layout;
-    have: Bitfield;
+  constructor({ table, picker, wantsNothing }: {
+    table: PieceTable;
     picker: PiecePicker;
     wantsNothing: boolean;
   }) {
-    this.#layout = layout;
-    this.#have = have;
+    this.#table = table;
     this.#picker = picker;
     this.#wantsNothing = wantsNothing;
   }
@@ -37,7 +33,7 @@ export class Availability {
     if (!session.has.set(piece)) return;
     this.#picker.increase(piece);
     if (session.has.isFull) this.#picker.countPeer(session.has, -1);
-    if (!this.#have.has(piece)) session.wantedCount++;
+    if (!this.#table.have.has(piece)) session.wantedCount++;
     this.#updateInterest(session);
   }
 
@@ -46,7 +42,7 @@ export class Availability {
     if (!session.has.isFull) this.#picker.countPeer(session.has, 1);
     session.wantedCount = 0;
     for (let piece = 0; piece < session.has.length; piece++) {
-      if (session.has.has(piece) && !this.#have.has(piece)) session.wantedCount++;
+      if (session.has.has(piece) && !this.#table.have.has(piece)) session.wantedCount++;
     }
     this.#updateInterest(session);
   }
@@ -75,8 +71,8 @@ export class Availability {
   }
 
   #pieceOf(index: number): PieceIndex {
-    const piece = this.#layout.toPieceIndex(index);
-    if (piece === undefined) throw new ProtocolError(`piece ${index} of ${this.#layout.pieceCount}`);
+    const piece = this.#table.layout.toPieceIndex(index);
+    if (piece === undefined) throw new ProtocolError(`piece ${index} of ${this.#table.layout.pieceCount}`);
     return piece;
   }
 }

@@ -227,7 +227,7 @@ export class Downloader {
     for (let piece = session.suggested.pop(); piece !== undefined; piece = session.suggested.pop()) {
       if (this.#isMissingAt(session, piece)) return piece as PieceIndex;
     }
-    return this.#picker.pick(session.has, { isFirst: this.#table.haveCount < randomFirstPieces });
+    return this.#picker.pick(session.has, { isFirst: this.#table.have.count < randomFirstPieces });
   }
 
   #isMissingAt(session: PeerSession, piece: number): boolean {

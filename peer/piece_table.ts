@@ -6,7 +6,7 @@
  *   active --abandon--> missing; checking --failed--> missing
  * The memory of active and checking pieces is counted against `pieceBufferBytesMax` and used again.
  */
-import type { Bitfield } from "../lib/bitfield.ts";
+import { Bitfield } from "../lib/bitfield.ts";
 import type { Bytes } from "../lib/bytes.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
@@ -63,27 +63,25 @@ export class ActivePiece {
 
 export class PieceTable {
   readonly layout: Layout;
+  /** The pieces that are stored; changed by PieceTable alone. */
+  readonly have: Bitfield;
   readonly #states: Uint8Array;
   readonly #active = new Map<PieceIndex, ActivePiece>();
   /** Active pieces with open blocks. */
   readonly #open = new Set<ActivePiece>();
   readonly #checking = new Map<PieceIndex, ActivePiece>();
   readonly #spareBuffers: Bytes[] = [];
-  #haveCount = 0;
   #haveBytes = 0;
   #missingCount: number;
 
   constructor(layout: Layout, have: Bitfield) {
     this.layout = layout;
+    this.have = Bitfield.empty(layout.pieceCount);
     this.#states = new Uint8Array(layout.pieceCount);
     this.#missingCount = layout.pieceCount;
     for (let index = 0; index < layout.pieceCount; index++) {
       if (have.has(index)) this.#setHave(index as PieceIndex);
     }
-  }
-
-  get haveCount(): number {
-    return this.#haveCount;
   }
 
   /** Bytes of the pieces that are stored. */
@@ -96,7 +94,7 @@ export class PieceTable {
   }
 
   get isComplete(): boolean {
-    return this.#haveCount === this.layout.pieceCount;
+    return this.have.isFull;
   }
 
   isHave(piece: PieceIndex): boolean {
@@ -229,7 +227,7 @@ export class PieceTable {
   #setHave(piece: PieceIndex): void {
     this.#states[piece] = stateHave;
     this.#missingCount--;
-    this.#haveCount++;
+    this.have.set(piece);
     this.#haveBytes += this.layout.lengthOfPiece(piece);
   }
 

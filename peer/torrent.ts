@@ -48,8 +48,6 @@ const upkeepMs = 500;
 
 export class Torrent {
   readonly infoHash: InfoHash;
-  /** What is on disk and verified. */
-  readonly have: Bitfield;
   readonly #options: TorrentOptions;
   readonly #table: PieceTable;
   readonly #availability: Availability;
@@ -65,7 +63,6 @@ export class Torrent {
   constructor(options: TorrentOptions) {
     this.#options = options;
     this.infoHash = options.infoHash;
-    this.have = options.have;
     this.#announcer = options.announcer;
     const { layout, have, random, strategy } = options;
     this.#table = new PieceTable(layout, have);
@@ -73,10 +70,10 @@ export class Torrent {
       pieceCount: layout.pieceCount,
       strategy,
       random,
-      isMissing: (piece) => !have.has(piece),
+      isMissing: (piece) => this.#table.isMissing(piece),
     });
     const wantsNothing = options.isSeedOnly ?? false;
-    this.#availability = new Availability({ layout, have, picker, wantsNothing });
+    this.#availability = new Availability({ table: this.#table, picker, wantsNothing });
     const emit = (effect: Effect) => void this.#effects.push(effect);
     this.#roster = new PeerRoster({
       ownPeerId: options.peerId,
@@ -115,7 +112,7 @@ export class Torrent {
     return {
       haveBytes: this.#table.haveBytes,
       totalBytes: this.#table.layout.totalLength,
-      havePieces: this.#table.haveCount,
+      havePieces: this.#table.have.count,
       pieceCount: this.#table.layout.pieceCount,
       downloadedBytes: this.#downloader.meter.total,
       uploadedBytes: this.#uploader.meter.total,
@@ -199,12 +196,15 @@ export class Torrent {
     try {
       session.receive(bytes, this.#now, {
         onHandshake: (_, handshake) => this.#onHandshake(session, handshake),
-        onMessage: (_, message) => this.#onMessage(session, message),
+        onMessage: (_, message) => {
+          if (this.#roster.sessions.has(connection)) this.#onMessage(session, message);
+        },
       });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       return this.#close(session, error.message);
     }
+    if (!this.#roster.sessions.has(connection)) return;
     this.#downloader.fill(session, this.#now);
     this.#uploader.serve(session, this.#now);
   }
@@ -213,7 +213,7 @@ export class Torrent {
     if (handshake.infoHash !== this.infoHash) throw new ProtocolError("a handshake for another torrent");
     this.#roster.identify(session, handshake.peerId, this.#now);
     const { client, listenPort, infoHash } = this.#options;
-    session.sendOpening({ have: this.have, client, listenPort });
+    session.sendOpening({ have: this.#table.have, client, listenPort });
     if (session.supportsFast) this.#uploader.grantAllowedFast(session, { endpoint: session.endpoint, infoHash });
   }
 
@@ -286,7 +286,6 @@ export class Torrent {
     for (const liar of this.#downloader.onStored(piece, buffer)) {
       this.#roster.ban(liar, "it sent blocks that spoiled a piece", this.#now);
     }
-    this.have.set(piece);
     this.#effects.push({ kind: "pieceDone", piece });
     for (const session of this.#roster.sessions.values()) {
       if (!session.isEstablished) continue;
