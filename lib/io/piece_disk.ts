@@ -125,7 +125,8 @@ export class PieceDisk {
       return PieceStatus.absent;
     }
     if (equalBytes(this.#hasher.digest(), hashIn(table, piece))) return PieceStatus.good;
-    return this.#hasGap(table, layout, piece) ? PieceStatus.badWithGap : PieceStatus.bad;
+    // Only a download asks whether it may go on with what is there.
+    return table.writable && this.#hasGap(table, layout, piece) ? PieceStatus.badWithGap : PieceStatus.bad;
   }
 
   /** Feeds the piece to the hasher; returns the span that is not wholly on disk, if there is one. */

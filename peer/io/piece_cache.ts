@@ -1,0 +1,182 @@
+/**
+ * Pieces in memory for uploads: a peer asks for a piece block by block, and the disk is asked once.
+ *
+ * Owns a bounded set of extents (a piece, or a part of a large one), least recently used out first; one read is under way
+ * for an extent at most, and all reads together are bounded. Extents shrink when they are thrown out before they were
+ * used up, as hundreds of peers at different places make it happen, and grow again when they are not.
+ */
+import type { Bytes } from "../../lib/bytes.ts";
+import type { PieceIndex } from "../../lib/ids.ts";
+import type { Layout } from "../../lib/layout.ts";
+import { extentBytesMax, extentBytesMin, pieceCacheBytes, pieceReadBytesMax } from "../../lib/limits.ts";
+
+/** Reads a range of the torrent's bytes, into `spare` if that is large enough. */
+export type ReadRange = (range: { offset: number; length: number }, spare?: ArrayBuffer) => Promise<Bytes>;
+
+interface Extent {
+  readonly bytes: Bytes;
+  /** Bytes that were handed out of it. */
+  served: number;
+}
+
+/** Extents thrown out between two looks at how well they were used. */
+const judgedEvictions = 32;
+
+export class PieceCache {
+  readonly #layout: Layout;
+  readonly #read: ReadRange;
+  readonly #capacityBytes: number;
+  readonly #extents = new Map<number, Extent>();
+  readonly #reads = new Map<number, Promise<Bytes>>();
+  /** Reads that wait until fewer are under way. */
+  readonly #waiting: (() => void)[] = [];
+  readonly #spares: ArrayBuffer[] = [];
+  #newestKey = -1;
+  #extentLength: number;
+  #extentsPerPiece: number;
+  #cachedBytes = 0;
+  #readBytes = 0;
+  #evictions = 0;
+  #wastedEvictions = 0;
+
+  constructor({ layout, read, capacityBytes = pieceCacheBytes }: {
+    layout: Layout;
+    read: ReadRange;
+    capacityBytes?: number;
+  }) {
+    this.#layout = layout;
+    this.#read = read;
+    this.#extentLength = Math.min(extentBytesMax, layout.pieceLength);
+    this.#extentsPerPiece = Math.ceil(layout.pieceLength / this.#extentLength);
+    // An extent must outlive the turn in which it was read, or its readers would look at memory that was given away.
+    this.#capacityBytes = Math.max(capacityBytes, 4 * this.#extentLength);
+  }
+
+  /** Bytes in memory now, reads under way included. */
+  get memoryBytes(): number {
+    return this.#cachedBytes + this.#readBytes;
+  }
+
+  /**
+   * A range of a piece: at once when it is in memory, else when it was read.
+   *
+   * @returns a view that is valid until the next await; the promise rejects with UserError
+   */
+  get(piece: PieceIndex, begin: number, length: number): Bytes | Promise<Bytes> {
+    const index = Math.floor(begin / this.#extentLength);
+    const start = index * this.#extentLength;
+    if (begin + length > start + this.#extentLength) return this.#join(piece, begin, length);
+    const key = piece * this.#extentsPerPiece + index;
+    const extent = this.#extents.get(key);
+    if (extent === undefined) {
+      return this.#load(piece, index, key).then((bytes) => {
+        const loaded = this.#extents.get(key);
+        if (loaded?.bytes === bytes) loaded.served += length;
+        return cut(bytes, begin - start, length);
+      });
+    }
+    if (key !== this.#newestKey) {
+      this.#extents.delete(key);
+      this.#extents.set(key, extent);
+      this.#newestKey = key;
+    }
+    extent.served += length;
+    return cut(extent.bytes, begin - start, length);
+  }
+
+  /** A range that lies in more than one extent, copied together. */
+  async #join(piece: PieceIndex, begin: number, length: number): Promise<Bytes> {
+    const joined = new Uint8Array(length);
+    for (let done = 0; done < length;) {
+      const untilEnd = this.#extentLength - (begin + done) % this.#extentLength;
+      const part = this.get(piece, begin + done, Math.min(untilEnd, length - done));
+      const bytes = part instanceof Promise ? await part : part;
+      joined.set(bytes, done);
+      done += bytes.length;
+    }
+    return joined;
+  }
+
+  #load(piece: PieceIndex, index: number, key: number): Promise<Bytes> {
+    const running = this.#reads.get(key);
+    if (running !== undefined) return running;
+    const extentLength = this.#extentLength;
+    const start = index * extentLength;
+    const range = {
+      offset: this.#layout.pieceOffset(piece) + start,
+      length: Math.min(extentLength, this.#layout.lengthOfPiece(piece) - start),
+    };
+    const read = this.#readBounded(range).then((bytes) => {
+      if (extentLength === this.#extentLength) this.#insert(key, bytes);
+      return bytes;
+    }).finally(() => {
+      if (this.#reads.get(key) === read) this.#reads.delete(key);
+    });
+    this.#reads.set(key, read);
+    return read;
+  }
+
+  async #readBounded(range: { offset: number; length: number }): Promise<Bytes> {
+    while (this.#readBytes > 0 && this.#readBytes + range.length > pieceReadBytesMax) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#readBytes += range.length;
+    try {
+      return await this.#read(range, this.#spares.pop());
+    } finally {
+      this.#readBytes -= range.length;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  #insert(key: number, bytes: Bytes): void {
+    this.#extents.set(key, { bytes, served: 0 });
+    this.#newestKey = key;
+    this.#cachedBytes += bytes.length;
+    for (const [oldKey, old] of this.#extents) {
+      if (this.#cachedBytes <= this.#capacityBytes || oldKey === key) break;
+      this.#evict(oldKey, old);
+    }
+    if (this.#evictions >= judgedEvictions) this.#judge();
+  }
+
+  #evict(key: number, extent: Extent): void {
+    this.#extents.delete(key);
+    this.#cachedBytes -= extent.bytes.length;
+    this.#evictions++;
+    if (extent.served < extent.bytes.length / 2) this.#wastedEvictions++;
+    // Its memory goes to the next read: views of it were for their own turn only.
+    if (this.#spares.length < 2 && extent.bytes.length === this.#extentLength) this.#spares.push(extent.bytes.buffer);
+  }
+
+  /** Fits the length of an extent to how the last ones were used. */
+  #judge(): void {
+    const longest = Math.min(extentBytesMax, this.#layout.pieceLength);
+    if (this.#wastedEvictions > judgedEvictions / 2 && this.#extentLength > extentBytesMin) {
+      this.#resize(Math.max(extentBytesMin, this.#extentLength / 2));
+    } else if (this.#wastedEvictions === 0 && this.#extentLength < longest) {
+      this.#resize(Math.min(longest, this.#extentLength * 2));
+    }
+    this.#evictions = 0;
+    this.#wastedEvictions = 0;
+  }
+
+  /** The keys change with the length, so the cache begins anew; reads under way are still answered. */
+  #resize(extentLength: number): void {
+    this.#extentLength = Math.ceil(extentLength);
+    this.#extentsPerPiece = Math.ceil(this.#layout.pieceLength / this.#extentLength);
+    this.#extents.clear();
+    this.#reads.clear();
+    this.#spares.length = 0;
+    this.#cachedBytes = 0;
+    this.#newestKey = -1;
+  }
+}
+
+/** @throws Error when the extent is too short: our own bug */
+function cut(bytes: Bytes, start: number, length: number): Bytes {
+  if (start + length > bytes.length) {
+    throw new Error(`bytes ${start}+${length} are outside an extent of ${bytes.length}`);
+  }
+  return bytes.subarray(start, start + length);
+}

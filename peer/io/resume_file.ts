@@ -1,0 +1,107 @@
+/**
+ * The resume file in the download folder: read with suspicion, replaced as a whole, removed at the end.
+ *
+ * What it says and when that may be believed is peer/resume.ts's matter.
+ */
+import { join, resolve } from "node:path";
+import type { Bytes } from "../../lib/bytes.ts";
+import { diskError, isAbsence } from "../../lib/io/disk_error.ts";
+import { flushLanes, resumeBytesMax } from "../../lib/limits.ts";
+import type { Metainfo } from "../../lib/metainfo.ts";
+import { decodeResume, encodeResume, resumeFileName, type ResumeState } from "../resume.ts";
+
+export class ResumeFile {
+  readonly #metainfo: Metainfo;
+  readonly #folder: string;
+  readonly path: string;
+
+  constructor({ metainfo, directory }: { metainfo: Metainfo; directory: string }) {
+    this.#metainfo = metainfo;
+    this.#folder = resolve(directory);
+    this.path = join(this.#folder, resumeFileName(metainfo));
+  }
+
+  /** What it says; undefined when it is not there or cannot be believed. */
+  async read(): Promise<ResumeState | undefined> {
+    const { infoHash, pieceCount, files } = this.#metainfo;
+    try {
+      const info = await Deno.lstat(this.path);
+      if (!info.isFile || info.size > resumeBytesMax) return undefined;
+      const bytes = await Deno.readFile(this.path);
+      return decodeResume(bytes, { infoHash, pieceCount, fileCount: files.length });
+    } catch {
+      // Without it everything is checked: slower, never wrong.
+      return undefined;
+    }
+  }
+
+  /**
+   * Replaces it: after a crash there is the old one or the new one, whole.
+   *
+   * The data that it vouches for has been flushed before. Rejects with UserError.
+   */
+  async write(state: ResumeState): Promise<void> {
+    const temporary = `${this.path}.tmp`;
+    try {
+      await removeIfThere(temporary);
+      await writeFlushed(temporary, encodeResume(state));
+      await Deno.rename(temporary, this.path);
+    } catch (error) {
+      throw diskError("write", this.path, error);
+    }
+    await flushFolder(this.#folder);
+  }
+
+  /** Removes it. Rejects with UserError. */
+  async remove(): Promise<void> {
+    try {
+      await removeIfThere(`${this.path}.tmp`);
+      await removeIfThere(this.path);
+    } catch (error) {
+      throw diskError("remove", this.path, error);
+    }
+  }
+}
+
+/** Puts the files' data on the disk itself, a few at a time. Rejects with UserError. */
+export async function flushFiles(paths: readonly string[]): Promise<void> {
+  const queue = paths.values();
+  const lane = async () => {
+    for (const path of queue) await flushFile(path);
+  };
+  await Promise.all(Array.from({ length: flushLanes }, lane));
+}
+
+async function flushFile(path: string): Promise<void> {
+  try {
+    // Windows flushes only what is open for writing.
+    using file = await Deno.open(path, { read: true, write: true });
+    await file.syncData();
+  } catch (error) {
+    throw diskError("write", path, error);
+  }
+}
+
+async function writeFlushed(path: string, bytes: Bytes): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+  await file.sync();
+}
+
+/** Makes a rename last. Not every system can open a folder: there, the system looks after it. */
+async function flushFolder(path: string): Promise<void> {
+  try {
+    using folder = await Deno.open(path);
+    await folder.sync();
+  } catch {
+    // The old resume file would be found after a power cut: it is true as well.
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+  }
+}
