@@ -9,7 +9,7 @@ import { type BencodeInput, encodeBencode } from "./bencode.ts";
 import type { Bytes } from "./bytes.ts";
 import { UserError } from "./errors.ts";
 import { idLength, type InfoHash, infoHashFromBytes } from "./ids.ts";
-import { fileCountMax, KiB, MiB, pieceCountMax, pieceLengthMax, torrentBytesMax } from "./limits.ts";
+import { bencodeTokensMax, fileCountMax, KiB, MiB, pieceCountMax, pieceLengthMax, torrentBytesMax } from "./limits.ts";
 
 /** What a torrent is to say; the names are written as they are. */
 export interface TorrentDescription {
@@ -35,6 +35,10 @@ export interface TorrentDescription {
 
 /** Piece lengths that are chosen for the user, in bytes: powers of two. */
 const chosenPieceLength = { min: 16 * KiB, max: 16 * MiB } as const;
+/** Bencoded values of a file beside the names of its path: dictionary, length, list. */
+const valuesPerFile = 3;
+/** Bencoded values of a torrent beside its files, with room for trackers and web seeds. */
+const otherValueCountMax = 2000;
 /** Pieces aimed at: half of it to all of it, so 20 to 40 KiB of hashes. */
 const chosenPieceCountMax = 2048;
 
@@ -85,6 +89,12 @@ export function buildTorrent(description: TorrentDescription): { bytes: Bytes; i
   checkTorrentSize({ totalLength, pieceLength, fileCount: files.length });
   if (pieces.length !== Math.ceil(totalLength / pieceLength) * idLength) {
     throw new RangeError(`${pieces.length} bytes of piece hashes for ${totalLength} bytes in pieces of ${pieceLength}`);
+  }
+  const valueCount = files.reduce((sum, file) => sum + valuesPerFile + file.path.length, otherValueCountMax);
+  if (valueCount > bencodeTokensMax) {
+    throw new UserError("create the torrent", "its files and folders are too many for one torrent", {
+      hint: "pack the files into one",
+    });
   }
   const info = infoOf(description);
   const infoBytes = encodeBencode(info);

@@ -132,6 +132,12 @@ Deno.test("buildTorrent() asserts that hashes and files fit the rest", () => {
   );
 });
 
+Deno.test("buildTorrent() refuses more files than decodeMetainfo() would read", () => {
+  const files = new Array(760_000).fill({ path: ["f"], length: 1 });
+  const description = { ...folder, files, pieceLength: 1 * MiB, pieces: hashes(1) };
+  assertThrows(() => buildTorrent(description), UserError, "too many for one torrent");
+});
+
 Deno.test("checkTorrentSize() refuses what nobody could read, and says what to change", () => {
   const fits = { totalLength: 1, pieceLength: 16 * KiB, fileCount: 1 };
   checkTorrentSize(fits);
