@@ -1,6 +1,7 @@
 /** Our own program as a child: from source, or the binary that LOCALBT_BIN names; its `--json` events as values. */
 import { Child, type ChildOptions } from "./child.ts";
 import type { Client, Peer, StartOptions } from "./client.ts";
+import { freePort } from "./free_port.ts";
 import { loopback } from "./host.ts";
 import { join, repositoryFolder } from "./path.ts";
 import type { Scene } from "./scene.ts";
@@ -93,19 +94,19 @@ export const localbt: Client & { start(scene: Scene, options: StartOptions): Pro
   isInstalled: () => true,
   async start(scene: Scene, options: StartOptions): Promise<LocalbtPeer> {
     const host = options.host ?? loopback;
+    const port = freePort();
     const child = startLocalbt(scene, [
       options.mode,
       options.torrent,
       "--json",
       ...(options.mode === "seed" ? ["--data", options.directory] : ["--seed", "--output", options.directory]),
-      "--port",
-      "0",
+      ...["--port", String(port)],
       ...(options.peers ?? []).flatMap((peer) => ["--peer", peer]),
       ...(options.uploadLimit ? ["--upload-limit", String(options.uploadLimit)] : []),
       ...(options.downloadLimit ? ["--download-limit", String(options.downloadLimit)] : []),
     ], { prefix: host.prefix });
-    const started = await eventOf(child, options.mode === "seed" ? "ready" : "start", 20_000);
-    return new LocalbtPeer(child, `${host.address}:${started.port}`);
+    await eventOf(child, options.mode === "seed" ? "ready" : "start", 20_000);
+    return new LocalbtPeer(child, `${host.address}:${port}`);
   },
 };
 
@@ -126,11 +127,16 @@ export class LocalbtPeer implements Peer {
   }
 
   fetchedBytes(): Promise<number> {
-    return Promise.resolve(Number(eventsOf(this.child).findLast((event) => "downloaded" in event)?.downloaded ?? 0));
+    const done = eventsOf(this.child, "done")[0];
+    if (done) return Promise.resolve(Number(done.downloadedBytes));
+    const start = Number(eventsOf(this.child, "start")[0]?.haveBytes ?? 0);
+    const now = Number(eventsOf(this.child, "progress").at(-1)?.bytes ?? start);
+    return Promise.resolve(now - start);
   }
 
   protocolErrors(): string[] {
-    return eventsOf(this.child, "error").map((event) => JSON.stringify(event));
+    const bans = eventsOf(this.child, "peer").filter((event) => event.state === "banned");
+    return [...bans, ...eventsOf(this.child, "error")].map((event) => JSON.stringify(event));
   }
 
   async stop(): Promise<void> {

@@ -17,7 +17,7 @@ async function runSwarm(seeder: Client, kind: PayloadKind): Promise<void> {
   const lan = await Lan.open(scene);
   const { announceUrl } = await startTracker(scene, await lan.addHost());
   const share = await makeShare(scene, kind, announceUrl);
-  const from = { client: seeder, host: await lan.addHost(), uploadLimit: share.Math.ceil(payload.totalLength / 3) };
+  const from = { client: seeder, host: await lan.addHost(), uploadLimit: Math.ceil(share.payload.totalLength / 3) };
   const to = [];
   for (const client of everyone.filter((other) => other !== seeder)) to.push({ client, host: await lan.addHost() });
   await transferByTracker(scene, share, from, to);

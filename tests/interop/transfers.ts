@@ -94,7 +94,12 @@ export async function transferByTracker(
 export async function transferInTwoParts(scene: Scene, share: Share, first: Client, second: Client): Promise<void> {
   const target = scene.newFolder("target");
   const total = share.payload.totalLength;
-  const begun = await startPair(scene, share, { from: localbt, to: first, target, downloadLimit: Math.ceil(total / 4) });
+  const begun = await startPair(scene, share, {
+    from: localbt,
+    to: first,
+    target,
+    downloadLimit: Math.ceil(total / 4),
+  });
   await waitFor(`the part that ${first.name} fetches`, async () => {
     return await begun.downloader.fetchedBytes() > total / 2 ? true : undefined;
   }, transferDeadlineMs);
