@@ -153,6 +153,7 @@ export class Downloader {
   onStored(piece: PieceIndex, buffer: Bytes): ConnectionId[] {
     const liars = this.#inquest.solved(piece, buffer);
     this.#table.stored(piece, buffer);
+    this.#epoch++; // there is memory for another piece
     if (this.#table.isComplete) this.#table.dropSpareBuffers();
     return liars;
   }
