@@ -136,6 +136,14 @@ export class PeerTable {
     return true;
   }
 
+  /** Whether the peer is at this address of 4 or 16 bytes. */
+  hasAddress(slot: Slot, address: Bytes): boolean {
+    if (this.endpointLengthOf(slot) !== address.length + 2) return false;
+    const start = slot * endpointLength;
+    for (let i = address.length - 1; i >= 0; i--) if (this.#endpoints[start + i] !== address[i]) return false;
+    return true;
+  }
+
   portOf(slot: Slot): number {
     return readUint16(this.#endpoints, slot * endpointLength + this.endpointLengthOf(slot) - 2);
   }

@@ -5,7 +5,7 @@
  * from loopback, is told to others under the address at which they reached the tracker, since 127.0.0.1 would send them
  * to themselves. Bytes and sockets are the codecs' and io's business; UDP can share all of this.
  */
-import type { Bytes } from "../lib/bytes.ts";
+import { type Bytes, writeUint16 } from "../lib/bytes.ts";
 import { idLength, type InfoHash, type PeerId } from "../lib/ids.ts";
 import {
   announceIntervalMinMs,
@@ -77,7 +77,7 @@ export class Tracker {
   readonly #peers6: Bytes = new Uint8Array((numWantMax + 1) * stride6);
   readonly #peerIds4: Bytes = new Uint8Array((numWantMax + 1) * idLength);
   readonly #peerIds6: Bytes = new Uint8Array((numWantMax + 1) * idLength);
-  readonly #hiddenPorts = new Set<number>();
+  readonly #portsBeside = new Set<number>();
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -231,7 +231,7 @@ export class Tracker {
       random: this.#options.random,
       picked: this.#picked,
     });
-    this.#hiddenPorts.clear();
+    this.#portsBeside.clear();
     let at4 = 0;
     let at6 = 0;
     for (let i = 0; i < count && at4 + at6 < numWant; i++) {
@@ -242,14 +242,13 @@ export class Tracker {
       const isBeside = (flags & peerFlag.isLoopback) !== 0 && !asker.isLoopback;
       const length = isBeside ? asker.trackerAddress.length + 2 : table.endpointLengthOf(slot);
       const [target, offset] = length === stride4 ? [this.#peers, at4 * stride4] : [this.#peers6, at6 * stride6];
-      if (isBeside) {
+      if (isBeside || table.hasAddress(slot, asker.trackerAddress)) {
         const port = table.portOf(slot);
-        // 127.0.0.1 and ::1 of one client become the same endpoint.
-        if (this.#hiddenPorts.has(port)) continue;
-        this.#hiddenPorts.add(port);
+        // One client may have come over 127.0.0.1, ::1 and the address of the network: all the same endpoint now.
+        if (this.#portsBeside.has(port)) continue;
+        this.#portsBeside.add(port);
         target.set(asker.trackerAddress, offset);
-        target[offset + length - 2] = port >>> 8;
-        target[offset + length - 1] = port;
+        writeUint16(target, offset + length - 2, port);
       } else table.copyEndpoint(slot, target, offset);
       if (!request.compact) {
         table.copyPeerId(

@@ -1,0 +1,94 @@
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { bytesFromLatin1 } from "../../lib/bytes.ts";
+import { encodeCompact } from "../../lib/endpoint.ts";
+import { parseInfoHash } from "../../lib/ids.ts";
+import { addressKey, peerFlag, PeerTable, type Slot } from "../../tracker/peer_table.ts";
+import { Swarm } from "../../tracker/swarm.ts";
+import { seededRandom } from "../lib/mutations.ts";
+
+const peerId = bytesFromLatin1("-XX0000-abcdefghijkl");
+
+/** A swarm with so many seeds and downloaders, and the slots of each. */
+function makeSwarm(seedCount: number, leecherCount: number) {
+  const table = new PeerTable(seededRandom(1));
+  const swarm = new Swarm(parseInfoHash("ab".repeat(20))!, 0, table);
+  const add = (host: string, port: number, flags: number): Slot => {
+    const slot = table.insert({ swarm, endpoint: encodeCompact({ host, port }), peerId, flags, now: 0 });
+    swarm.add(slot);
+    return slot;
+  };
+  const seeds = Array.from({ length: seedCount }, (_, i) => add(`10.1.${i >> 8}.${i & 255}`, 1, peerFlag.isSeed));
+  const leechers = Array.from({ length: leecherCount }, (_, i) => add(`10.2.${i >> 8}.${i & 255}`, 1, 0));
+  return { table, swarm, add, seeds, leechers };
+}
+
+function sample(swarm: Swarm, count: number, forSeed = false, random = seededRandom(count)): Slot[] {
+  const picked = new Int32Array(count);
+  return [...picked.subarray(0, swarm.sample(count, { forSeed, random, picked }))];
+}
+
+const sorted = (slots: readonly Slot[]) => slots.toSorted((a, b) => a - b);
+
+Deno.test("Swarm counts seeds and downloaders through changes", () => {
+  const { swarm, seeds, leechers } = makeSwarm(2, 3);
+  assertEquals([swarm.complete, swarm.incomplete], [2, 3]);
+  swarm.setSeed(leechers[0], true);
+  assertEquals([swarm.complete, swarm.incomplete], [3, 2]);
+  swarm.setSeed(seeds[0], false);
+  swarm.remove(seeds[1]);
+  assertEquals([swarm.complete, swarm.incomplete, swarm.peerCount], [1, 3, 4]);
+  assertEquals(sorted(sample(swarm, 10)), sorted([leechers[0], seeds[0], leechers[1], leechers[2]]));
+});
+
+Deno.test("Swarm.sample() gives everybody when there are few", () => {
+  const { swarm, seeds, leechers } = makeSwarm(3, 4);
+  assertEquals(sorted(sample(swarm, 7)), sorted([...seeds, ...leechers]));
+});
+
+Deno.test("Swarm.sample() gives a seed no seeds", () => {
+  const { swarm, leechers } = makeSwarm(3, 4);
+  assertEquals(sorted(sample(swarm, 7, true)), sorted(leechers));
+});
+
+Deno.test("Swarm.sample() never gives one peer twice", () => {
+  const { swarm } = makeSwarm(30, 70);
+  const random = seededRandom(5);
+  for (let i = 0; i < 200; i++) assertEquals(new Set(sample(swarm, 20, false, random)).size, 20);
+});
+
+Deno.test("Swarm.sample() gives every peer its turn, about equally", () => {
+  const { swarm, leechers } = makeSwarm(0, 50);
+  const random = seededRandom(6);
+  const counts = new Map<Slot, number>();
+  for (let i = 0; i < 2000; i++) {
+    for (const slot of sample(swarm, 5, false, random)) counts.set(slot, (counts.get(slot) ?? 0) + 1);
+  }
+  // 200 are expected of each; five standard deviations are 67.
+  for (const slot of leechers) assert(Math.abs((counts.get(slot) ?? 0) - 200) < 67, String(counts.get(slot)));
+});
+
+Deno.test("Swarm.sample() gives some of each kind, in proportion", () => {
+  const seedsAmong = (seeds: number, leechers: number, count: number) => {
+    const { swarm, table } = makeSwarm(seeds, leechers);
+    return sample(swarm, count).filter((slot) => (table.flagsOf(slot) & peerFlag.isSeed) !== 0).length;
+  };
+  assertEquals(seedsAmong(50, 50, 10), 5);
+  assertEquals(seedsAmong(1, 1000, 10), 1);
+  assertEquals(seedsAmong(1000, 1, 10), 9);
+  assertEquals(seedsAmong(1000, 0, 10), 10);
+  assertEquals(seedsAmong(10, 3, 12), 9);
+});
+
+Deno.test("Swarm.hasRoomFor() bounds the peers of one address, but not those of loopback", () => {
+  const { swarm, add } = makeSwarm(0, 0);
+  const key = (host: string) => addressKey(encodeCompact({ host, port: 1 }));
+  const slots = Array.from({ length: 128 }, (_, i) => add("10.9.9.9", 1 + i, 0));
+  assertFalse(swarm.hasRoomFor(key("10.9.9.9")));
+  assert(swarm.hasRoomFor(key("10.9.9.8")));
+  swarm.remove(slots[0]);
+  assert(swarm.hasRoomFor(key("10.9.9.9")));
+  add("10.9.9.9", 1, 0);
+  assertFalse(swarm.hasRoomFor(key("10.9.9.9")));
+  for (let i = 0; i < 300; i++) add("127.0.0.1", 1 + i, peerFlag.isLoopback);
+  assert(swarm.hasRoomFor(key("127.0.0.1")));
+});
