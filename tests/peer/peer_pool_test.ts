@@ -1,0 +1,115 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Endpoint } from "../../lib/endpoint.ts";
+import { dialFailuresMax, dialsMax, knownPeersMax, redialMaxMs, redialMinMs } from "../../lib/limits.ts";
+import { PeerPool } from "../../peer/peer_pool.ts";
+
+const at = (number: number): Endpoint => ({ host: `10.0.${number >>> 8}.${number & 255}`, port: 6881 });
+const range = (count: number) => Array.from({ length: count }, (_, index) => at(index));
+
+function poolOf(...endpoints: Endpoint[]): PeerPool {
+  const pool = new PeerPool();
+  pool.add(endpoints);
+  return pool;
+}
+
+Deno.test("PeerPool dials each address once, in the order they were told", () => {
+  const pool = poolOf(at(1), at(2), at(1));
+  assertEquals(pool.takeDialable(0, 10), [at(1), at(2)]);
+  assertEquals(pool.takeDialable(0, 10), []);
+});
+
+Deno.test("PeerPool gives as many as are wanted", () => {
+  const pool = poolOf(at(1), at(2), at(3));
+  assertEquals(pool.takeDialable(0, 0), []);
+  assertEquals(pool.takeDialable(0, -5), []);
+  assertEquals(pool.takeDialable(0, 2), [at(1), at(2)]);
+});
+
+Deno.test("PeerPool bounds the dials under way", () => {
+  const pool = new PeerPool();
+  pool.add(range(dialsMax + 5));
+  assertEquals(pool.takeDialable(0, 1_000).length, dialsMax);
+  assertEquals(pool.takeDialable(0, 1_000), []);
+  pool.connected(at(0));
+  pool.dialFailed(at(1), 0);
+  pool.ban(at(2));
+  assertEquals(pool.takeDialable(0, 1_000).length, 3);
+});
+
+Deno.test("PeerPool waits twice as long after each failure, up to a maximum", () => {
+  const pool = poolOf();
+  pool.add([at(1)], { isKept: true });
+  let now = 0;
+  for (let failure = 0; failure < 15; failure++) {
+    assertEquals(pool.takeDialable(now, 1), [at(1)]);
+    pool.dialFailed(at(1), now);
+    const waitMs = Math.min(redialMaxMs, redialMinMs * 2 ** failure);
+    assertEquals(pool.takeDialable(now + waitMs - 1, 1), [], `failure ${failure}`);
+    now += waitMs;
+  }
+});
+
+Deno.test("PeerPool forgets an address that fails again and again, but not one that the user named", () => {
+  const pool = poolOf(at(1));
+  pool.add([at(2)], { isKept: true });
+  for (let failure = 0; failure <= dialFailuresMax; failure++) {
+    assertEquals(pool.takeDialable(failure * redialMaxMs, 2), [at(1), at(2)]);
+    for (const endpoint of [at(1), at(2)]) pool.dialFailed(endpoint, failure * redialMaxMs);
+  }
+  assertEquals(pool.takeDialable(1e9, 2), [at(2)]);
+});
+
+Deno.test("PeerPool starts again with a short wait after a connection that was of use", () => {
+  const pool = poolOf(at(1));
+  for (let failure = 0; failure < 5; failure++) {
+    pool.takeDialable(failure * redialMaxMs, 1);
+    pool.dialFailed(at(1), failure * redialMaxMs);
+  }
+  const now = 10 * redialMaxMs;
+  pool.takeDialable(now, 1);
+  pool.connected(at(1));
+  pool.closed(at(1), now, false);
+  assertEquals(pool.takeDialable(now + redialMinMs - 1, 1), []);
+  assertEquals(pool.takeDialable(now + redialMinMs, 1), [at(1)]);
+});
+
+Deno.test("PeerPool does not dial who is connected", () => {
+  const pool = poolOf(at(1));
+  pool.connected(at(1));
+  pool.add([at(1)]);
+  assertEquals(pool.takeDialable(1e9, 1), []);
+});
+
+Deno.test("PeerPool never dials a banned address and forgets no ban", () => {
+  const pool = poolOf(at(1));
+  pool.ban(at(1));
+  pool.ban(at(2));
+  pool.add([at(1), at(2)]);
+  pool.closed(at(1), 0, true);
+  pool.connected(at(2));
+  pool.dialFailed(at(2), 0);
+  assertEquals(pool.takeDialable(1e9, 2), []);
+  assertEquals([pool.isBanned(at(1)), pool.isBanned(at(2)), pool.isBanned(at(3))], [true, true, false]);
+});
+
+Deno.test("PeerPool tells peers behind one address apart by their ports", () => {
+  const pool = poolOf({ host: "10.0.0.1", port: 1 }, { host: "10.0.0.1", port: 2 });
+  pool.ban({ host: "10.0.0.1", port: 1 });
+  assertEquals(pool.takeDialable(0, 5), [{ host: "10.0.0.1", port: 2 }]);
+});
+
+Deno.test("PeerPool remembers a bounded number of addresses, and those that the user names in any case", () => {
+  const pool = new PeerPool();
+  pool.add(range(knownPeersMax + 10));
+  assertEquals(pool.count, knownPeersMax);
+  pool.add([{ host: "192.168.0.1", port: 1 }], { isKept: true });
+  assertEquals(pool.count, knownPeersMax + 1);
+});
+
+Deno.test("PeerPool ignores what it is told of addresses that it does not know", () => {
+  const pool = poolOf();
+  pool.connected(at(1));
+  pool.closed(at(1), 0, true);
+  pool.dialFailed(at(1), 0);
+  assert(pool.count === 0);
+});

@@ -1,0 +1,52 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PieceIndex } from "../../lib/ids.ts";
+import { blockLength, uploadQueueMax } from "../../lib/limits.ts";
+import { UploadQueue } from "../../peer/upload_queue.ts";
+
+const range = (piece: number, begin = 0, length = blockLength) => ({ piece: piece as PieceIndex, begin, length });
+
+Deno.test("UploadQueue gives requests in the order they came", () => {
+  const queue = new UploadQueue();
+  for (const piece of [3, 1, 2]) assert(queue.push(range(piece)));
+  assertEquals(queue.peek(), range(3));
+  assertEquals([queue.shift(), queue.shift(), queue.shift(), queue.shift()], [
+    range(3),
+    range(1),
+    range(2),
+    undefined,
+  ]);
+});
+
+Deno.test("UploadQueue counts the same request once", () => {
+  const queue = new UploadQueue();
+  assert(queue.push(range(1)));
+  assert(queue.push(range(1)));
+  assertEquals(queue.count, 1);
+});
+
+Deno.test("UploadQueue.cancel() takes out the request that has the same piece, begin and length", () => {
+  const queue = new UploadQueue();
+  queue.push(range(1, 0));
+  queue.push(range(1, blockLength));
+  assertEquals(queue.cancel(range(1, blockLength, 100)), false);
+  assertEquals(queue.cancel(range(2, blockLength)), false);
+  assertEquals([queue.cancel(range(1, blockLength)), queue.cancel(range(1, blockLength))], [true, false]);
+  assertEquals(queue.drain(), [range(1, 0)]);
+});
+
+Deno.test("UploadQueue refuses what is above its bound and keeps what it has", () => {
+  const queue = new UploadQueue();
+  for (let piece = 0; piece < uploadQueueMax; piece++) assert(queue.push(range(piece)));
+  assertEquals(queue.push(range(uploadQueueMax)), false);
+  assert(queue.push(range(0)), "a request that is there already needs no room");
+  assertEquals([queue.count, queue.shift()], [uploadQueueMax, range(0)]);
+  assert(queue.push(range(uploadQueueMax)));
+});
+
+Deno.test("UploadQueue tells the largest pieces and begins apart", () => {
+  const queue = new UploadQueue();
+  queue.push(range(2 ** 21 - 1, 2 ** 32 - blockLength));
+  queue.push(range(2 ** 21 - 1, 2 ** 32 - 2 * blockLength));
+  queue.push(range(2 ** 21 - 2, 2 ** 32 - blockLength));
+  assertEquals(queue.count, 3);
+});
