@@ -100,7 +100,7 @@ export class Downloader {
     session.unwantedBytes = Math.max(0, session.unwantedBytes - bytes.length);
     this.meter.add(bytes.length, now);
     const active = this.#table.active(piece);
-    if (active === undefined || active.isReceived(block)) return;
+    if (active === undefined || active.isReceived(block) || this.#isStopped) return;
     const isWhole = this.#table.received(active, block, bytes, session.connection);
     if (active.requesters[block] > 0) this.#cancelOthers(active, block);
     if (!isWhole) return;
