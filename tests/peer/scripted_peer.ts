@@ -197,6 +197,12 @@ export class ScriptedPeer {
     this.#stage.apply({ kind: "received", connection: this.connection, bytes });
   }
 
+  /** Chokes; without the fast extension that voids what it was asked for. */
+  sayChoke(): void {
+    if (!this.#handshake.supportsFast) this.#open.clear();
+    this.say((out) => out.bare(MessageId.choke));
+  }
+
   /** A right block for the request. */
   sayBlock({ piece, begin, length }: BlockRange): void {
     this.say((out) => out.block(piece, begin, this.#bytesOf({ piece, begin, length })));
@@ -280,6 +286,11 @@ export class ScriptedPeer {
       count++;
     }
     return count;
+  }
+
+  /** Leaves a request open after all. */
+  keep(range: BlockRange): void {
+    this.#open.set(keyOf(range), range);
   }
 
   /** Answers until nothing is asked any more. */

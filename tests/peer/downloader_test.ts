@@ -1,0 +1,316 @@
+import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
+import { Bitfield } from "../../lib/bitfield.ts";
+import {
+  blockLength,
+  MiB,
+  pieceBufferBytesMax,
+  requestersPerBlockMax,
+  requestsInFlightMin,
+  snubDropMs,
+  snubMs,
+  unwantedBytesMax,
+} from "../../lib/limits.ts";
+import type { BlockRange } from "../../lib/wire/message.ts";
+import { MessageId } from "../../lib/wire/message.ts";
+import { type ScriptedPeer, TorrentStage } from "./scripted_peer.ts";
+import { bitfieldOf, makeContent } from "./virtual_disk.ts";
+
+const blocksPerPiece = 4;
+/** 12 pieces of 4 blocks, the last one shorter. */
+const content = makeContent({ totalLength: 11 * 4 * blockLength + blockLength + 77, pieceLength: 4 * blockLength });
+/** 6 pieces of 32 blocks: one piece fills the first window. */
+const coarse = makeContent({ totalLength: 6 * 32 * blockLength, pieceLength: 32 * blockLength });
+
+const keyOf = ({ piece, begin, length }: BlockRange) => `${piece}/${begin}/${length}`;
+const keysOf = (ranges: readonly BlockRange[]) => ranges.map(keyOf);
+const piecesOf = (ranges: readonly BlockRange[]) => [...new Set(ranges.map(({ piece }) => piece))];
+
+/** Requests that two peers have open at once. */
+function sharedRequests(a: ScriptedPeer, b: ScriptedPeer): string[] {
+  const ofB = new Set(keysOf(b.openRequests));
+  return keysOf(a.openRequests).filter((key) => ofB.has(key));
+}
+
+Deno.test("Torrent asks nothing before it is unchoked, and says that it is interested", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.join({ has: Bitfield.full(12) });
+  assertEquals(peer.heardOf("interested").length, 1);
+  assertEquals(peer.openRequests, []);
+  peer.say((out) => out.bare(MessageId.unchoke));
+  assertEquals(peer.openRequests.length, requestsInFlightMin);
+});
+
+Deno.test("Torrent asks for blocks of 16 KiB and for the shorter tail as it is", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.joinSeed();
+  peer.serve();
+  assert(stage.torrent.isComplete);
+  const lengths = new Set(peer.heardOf("request").map(({ length }) => length));
+  assertEquals([...lengths].toSorted((a, b) => a - b), [77, blockLength]);
+  assertEquals(peer.heardOf("request").length, 11 * 4 + 2);
+});
+
+Deno.test("Torrent asks for no block twice, piece by piece, of a peer that answers", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.joinSeed();
+  peer.serve();
+  const requests = peer.heardOf("request");
+  assertEquals(new Set(keysOf(requests)).size, requests.length);
+  const order = requests.map(({ piece }) => piece);
+  const runs = order.filter((piece, index) => piece !== order[index - 1]);
+  assertEquals(runs.length, 12, "each piece is asked for in one go");
+});
+
+Deno.test("Torrent gives each piece to one peer until nothing else is left to ask", () => {
+  const stage = new TorrentStage(content);
+  const peers = [1, 2, 3].map(() => stage.join({ has: Bitfield.full(12) }));
+  const owners = new Map<number, Set<number>>();
+  const note = () => {
+    if (stage.torrent.stats(stage.now).havePieces + 5 > 12) return; // the last ones are everybody's
+    peers.forEach((peer, index) => {
+      for (const piece of piecesOf(peer.openRequests)) owners.set(piece, (owners.get(piece) ?? new Set()).add(index));
+    });
+  };
+  for (const peer of peers) {
+    peer.say((out) => out.extended(0, new TextEncoder().encode("d4:reqqi2ee")));
+    peer.say((out) => out.bare(MessageId.unchoke));
+    note();
+  }
+  while (!stage.torrent.isComplete) {
+    for (const peer of peers) {
+      peer.answerAll();
+      note();
+    }
+  }
+  assertGreater(owners.size, 4);
+  for (const [piece, ownersOfPiece] of owners) assertEquals(ownersOfPiece.size, 1, `piece ${piece}`);
+});
+
+Deno.test("Torrent asks a second peer for a block only at the end, and cancels where the block has come", () => {
+  const stage = new TorrentStage(coarse);
+  const peers = [1, 2, 3].map(() => stage.joinSeed());
+  let sharedBeforeEnd = 0;
+  let mostSharers = 0;
+  while (!stage.torrent.isComplete) {
+    for (const peer of peers) {
+      const [next] = peer.openRequests;
+      if (next === undefined) continue;
+      let isFirst = true;
+      peer.answerAll((range) => isFirst ? (isFirst = false, peer.sayBlock(range)) : peer.keep(range));
+      const counts = new Map<string, number>();
+      for (const key of peers.flatMap((each) => keysOf(each.openRequests))) counts.set(key, (counts.get(key) ?? 0) + 1);
+      const most = Math.max(0, ...counts.values());
+      mostSharers = Math.max(mostSharers, most);
+      const begun = new Set(peers.flatMap((each) => piecesOf(each.heardOf("request"))));
+      if (begun.size < 6 && most > 1) sharedBeforeEnd++;
+    }
+  }
+  assertEquals(sharedBeforeEnd, 0);
+  assertEquals(mostSharers, requestersPerBlockMax);
+  const requestCount = peers.reduce((sum, peer) => sum + peer.heardOf("request").length, 0);
+  const cancelCount = peers.reduce((sum, peer) => sum + peer.heardOf("cancel").length, 0);
+  assertGreater(cancelCount, 0);
+  assertEquals(requestCount - cancelCount, 6 * 32, "each block was left to one peer in the end");
+  assertLess(requestCount, 6 * 32 * 1.35);
+});
+
+Deno.test("Torrent takes a request back when a peer without the fast extension chokes", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.joinSeed({ supportsFast: false });
+  const asked = keysOf(peer.openRequests);
+  peer.sayChoke();
+  assertEquals(peer.session?.requests.count, 0);
+  const other = stage.joinSeed();
+  assertEquals(new Set(asked).isSupersetOf(new Set(keysOf(other.openRequests).slice(0, 1))), true);
+  peer.say((out) => out.bare(MessageId.unchoke));
+  assertEquals(sharedRequests(peer, other), []);
+});
+
+Deno.test("Torrent keeps waiting for answers when a peer with the fast extension chokes", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.joinSeed();
+  const asked = peer.openRequests;
+  peer.sayChoke();
+  assertEquals(peer.session?.requests.count, asked.length);
+  peer.answerAll((range) => range === asked[0] ? peer.sayBlock(range) : peer.sayReject(range));
+  assertEquals(peer.session?.requests.count, 0);
+  assertEquals(stage.torrent.stats(stage.now).downloadedBytes, asked[0].length);
+});
+
+Deno.test("Torrent asks another peer for what was rejected, and leaves the first alone for a second", () => {
+  const stage = new TorrentStage(content);
+  const first = stage.joinSeed();
+  const rejected = first.openRequests;
+  first.answerAll((range) => first.sayReject(range));
+  assertEquals(first.openRequests, []);
+  const second = stage.joinSeed();
+  assert(new Set(keysOf(rejected)).has(keyOf(second.openRequests[0])));
+  stage.pass(1_500);
+  assertGreater(first.openRequests.length, 0);
+});
+
+Deno.test("Torrent asks a choking peer for allowed-fast pieces only", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.join({ has: bitfieldOf("************") });
+  peer.say((out) => (out.piece(MessageId.allowedFast, 3), out.piece(MessageId.allowedFast, 5)));
+  assertEquals(piecesOf(peer.openRequests).toSorted(), [3, 5]);
+  peer.serve();
+  assertEquals(stage.torrent.stats(stage.now).havePieces, 2);
+  assertEquals(peer.isClosed, false);
+});
+
+Deno.test("Torrent asks for a suggested piece first, but only for one that the peer has", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.join({ has: bitfieldOf("****** *****") });
+  peer.say((out) => {
+    out.piece(MessageId.suggest, 9);
+    out.piece(MessageId.suggest, 6);
+    out.bare(MessageId.unchoke);
+  });
+  assertEquals(peer.openRequests[0].piece, 9);
+});
+
+Deno.test("Torrent throws away blocks that nobody asked for, and the peer that sends too many", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.join({ has: Bitfield.full(12) });
+  const block = { piece: 0, begin: 0, length: blockLength };
+  for (let sent = 0; sent <= unwantedBytesMax - blockLength; sent += blockLength) peer.sayBlock(block);
+  assertEquals(peer.isClosed, false);
+  assertEquals(stage.torrent.stats(stage.now).downloadedBytes, 0);
+  peer.sayBlock(block);
+  assertEquals(peer.closedBecause, "too many blocks that nobody asked for");
+});
+
+const impossible: [what: string, piece: number, begin: number, length: number][] = [
+  ["of no piece", 12, 0, blockLength],
+  ["of a piece above 2^31", 0xffffffff, 0, blockLength],
+  ["behind the end of its piece", 0, 4 * blockLength, blockLength],
+  ["that is no multiple of 16 KiB in", 0, 1, blockLength],
+  ["that is too short", 0, 0, blockLength - 1],
+  ["that is too long", 0, 0, blockLength + 1],
+  ["that is longer than the tail", 11, blockLength, 78],
+];
+for (const [what, piece, begin, length] of impossible) {
+  Deno.test(`Torrent drops a peer that sends a block ${what}`, () => {
+    const stage = new TorrentStage(content);
+    const peer = stage.joinSeed();
+    peer.say((out) => out.block(piece, begin, new Uint8Array(length)));
+    assert(peer.closedBecause?.includes("which cannot be"), peer.closedBecause);
+  });
+}
+
+Deno.test("Torrent takes the pieces of a stalled peer to others, and the peer back when it delivers", () => {
+  const stage = new TorrentStage(content);
+  const slow = stage.joinSeed();
+  const asked = slow.openRequests;
+  const other = stage.join({ has: Bitfield.full(12) });
+  stage.pass(snubMs + 1_000);
+  assertEquals(slow.openRequests.length, 1, "one request is left, to see whether it comes back");
+  assertEquals(slow.heardOf("cancel").length, asked.length - 1);
+  other.say((out) => out.bare(MessageId.unchoke));
+  assertGreaterOrEqual(new Set(keysOf(asked)).intersection(new Set(keysOf(other.openRequests))).size, 1);
+  assertEquals(slow.answerAll(), 1);
+  stage.pass(1);
+  assertGreater(slow.openRequests.length, 1);
+});
+
+Deno.test("Torrent leaves a peer that stalls for a minute, and finishes without it", () => {
+  const stage = new TorrentStage(content);
+  const slow = stage.joinSeed();
+  const other = stage.joinSeed();
+  other.serve();
+  for (let ms = 0; ms < snubMs + 2_000; ms += 500) {
+    stage.pass(500);
+    other.serve();
+  }
+  assert(stage.torrent.isComplete);
+  assertEquals(slow.isClosed, true);
+});
+
+Deno.test("Torrent closes a peer that owes blocks for longer than it is patient", () => {
+  const stage = new TorrentStage(content);
+  const slow = stage.joinSeed();
+  stage.pass(snubDropMs - 1_000);
+  assertEquals(slow.isClosed, false);
+  stage.pass(3_000);
+  assertEquals(slow.closedBecause, "it stalls");
+});
+
+Deno.test("Torrent bans at once who delivered all of a bad piece", () => {
+  const stage = new TorrentStage(content);
+  const liar = stage.joinSeed();
+  const asked = liar.openRequests.slice(0, blocksPerPiece);
+  for (const range of asked) liar.sayWrongBlock(range);
+  assertEquals(liar.closedBecause, "it sent a piece that fails its hash");
+  assertEquals(stage.effectsOf("peerBanned").map(({ endpoint }) => endpoint), [liar.endpoint]);
+  const again = stage.connect({ number: 77, peerId: liar.peerId });
+  again.sayHandshake();
+  assertEquals(again.closedBecause, "the peer is banned");
+});
+
+Deno.test("Torrent finds the liar of a shared piece and keeps the honest peer", () => {
+  const stage = new TorrentStage(makeContent({ totalLength: 4 * blockLength, pieceLength: 4 * blockLength }));
+  const liar = stage.join({ has: bitfieldOf("*") });
+  const honest = stage.join({ has: bitfieldOf("*") });
+  liar.say((out) => out.bare(MessageId.unchoke));
+  assertEquals(liar.openRequests.length, 4);
+  const [first, ...others] = liar.openRequests;
+  liar.sayWrongBlock(first);
+  for (const range of others) liar.sayReject(range);
+  honest.say((out) => out.bare(MessageId.unchoke));
+  assertEquals(honest.openRequests.length, 3);
+  liar.sayChoke();
+  honest.answerAll();
+  assertEquals([liar.isClosed, honest.isClosed], [false, false], "nobody is to blame yet");
+  assertEquals(honest.openRequests.length, 4, "one peer alone is to deliver it now");
+  honest.answerAll();
+  assert(stage.torrent.isComplete);
+  assertEquals(liar.closedBecause, "it sent blocks that spoiled a piece");
+  assertEquals(stage.effectsOf("peerBanned").length, 1);
+});
+
+Deno.test("Torrent begins no more pieces than its memory allows, and goes on as pieces are stored", () => {
+  const pieceLength = pieceBufferBytesMax / 2;
+  const big = makeContent({ totalLength: 3 * pieceLength, pieceLength });
+  const stage = new TorrentStage(big);
+  const peers = ["*  ", " * ", "  *"].map((drawing) => stage.join({ has: bitfieldOf(drawing) }));
+  for (const peer of peers) {
+    peer.say((out) => out.extended(0, new TextEncoder().encode("d4:reqqi2000ee")));
+    peer.say((out) => out.bare(MessageId.unchoke));
+  }
+  assertEquals(peers.map((peer) => peer.openRequests.length > 0), [true, true, false]);
+  peers[0].serve();
+  assertGreater(peers[2].openRequests.length, 0);
+});
+
+Deno.test("Torrent holds no more received bytes than its bound while the disk is slow", () => {
+  const pieceLength = 4 * MiB;
+  const big = makeContent({ totalLength: 24 * pieceLength, pieceLength });
+  const stage = new TorrentStage(big);
+  stage.isDiskAutomatic = false;
+  const peer = stage.joinSeed();
+  peer.serve();
+  const stores = stage.effectsOf("storePiece");
+  assertEquals(stores.length, pieceBufferBytesMax / pieceLength);
+  assertEquals(peer.openRequests, []);
+  stage.store(stores[0]);
+  assertGreater(peer.openRequests.length, 0);
+  assertLessOrEqual(piecesOf(peer.openRequests).length, 1);
+});
+
+Deno.test("Torrent writes nothing more after the disk refused a piece, and asks for nothing more", () => {
+  const stage = new TorrentStage(content);
+  stage.isDiskAutomatic = false;
+  const peer = stage.joinSeed();
+  for (const range of peer.openRequests.slice(0, blocksPerPiece)) peer.sayBlock(range);
+  const [store] = stage.effectsOf("storePiece");
+  const error = new Error("the disk is full");
+  stage.apply({ kind: "storeFailed", piece: store.piece, error });
+  assertEquals(stage.effectsOf("diskFailed").map((effect) => effect.error), [error]);
+  const askedBefore = peer.heardOf("request").length;
+  for (const range of peer.openRequests.slice(blocksPerPiece)) peer.sayBlock(range);
+  stage.pass(2_000);
+  assertEquals(stage.effectsOf("storePiece").length, 1);
+  assertEquals(peer.heardOf("request").length, askedBefore);
+  assertEquals(peer.isClosed, false);
+});
