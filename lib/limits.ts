@@ -192,8 +192,8 @@ export const hashJobBytes = 16 * MiB;
 export const resultBatchBytes = 256 * KiB;
 /** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */
 export const requestLengthMax = 128 * KiB;
-/** Incoming connections that have not named a torrent yet. */
-export const unroutedConnectionsMax = 200;
+/** Incoming connections that have not named a torrent yet; the oldest makes room for the next. */
+export const unroutedConnectionsMax = 1000;
 /** Bytes of pieces that a storage keeps in memory for its uploads: dozens of peers' places in a torrent of 1 MiB pieces. */
 export const pieceCacheBytes = 48 * MiB;
 /** Bytes of reads for uploads that are under way at once: with the cache, the most memory that uploads take. */

@@ -224,7 +224,7 @@ export class Torrent {
   /** The peer was taken out: what it was asked for and what it has are to be had elsewhere. */
   #onGone(session: PeerSession): void {
     this.#downloader.releaseAll(session);
-    this.#uploader.onClosed(session);
+    this.#uploader.onClosed(this.#now);
     this.#availability.onGone(session);
     if (!this.#isStopped) this.#downloader.fillAll(this.#now);
   }
@@ -252,7 +252,7 @@ export class Torrent {
       case "interested":
         return this.#uploader.onInterested(session, this.#now);
       case "notInterested":
-        return this.#uploader.onNotInterested(session);
+        return this.#uploader.onNotInterested(session, this.#now);
       case "cancel":
         return this.#uploader.onCancel(session, message);
       case "reject":

@@ -36,7 +36,6 @@ export class Uploader {
   readonly #sessions: ReadonlyMap<ConnectionId, PeerSession>;
   readonly #random: () => number;
   readonly #emit: (effect: Effect) => void;
-  #unchokedCount = 0;
   #nextRoundAt = 0;
   /** The limiter let somebody wait. */
   #isThrottled = false;
@@ -71,12 +70,13 @@ export class Uploader {
 
   /** The peer wants something: while a slot is free it need not wait for the next round. */
   onInterested(session: PeerSession, now: number): void {
-    if (session.amChoking && this.#unchokedCount < unchokeSlots) this.#setChoking(session, false, now);
+    if (session.amChoking) this.#fillSlots(now);
   }
 
   /** The peer wants nothing any more: what it asked for is void with its interest. */
-  onNotInterested(session: PeerSession): void {
+  onNotInterested(session: PeerSession, now: number): void {
     for (const range of session.uploads.drain()) session.sendReject(range);
+    this.#fillSlots(now);
   }
 
   /** The peer asks for a block: queued, rejected, or too wrong to go on. */
@@ -169,13 +169,27 @@ export class Uploader {
   }
 
   /** The peer is gone: its slot is free. */
-  onClosed(session: PeerSession): void {
-    if (!session.amChoking) this.#unchokedCount--;
+  onClosed(now: number): void {
+    this.#fillSlots(now);
+  }
+
+  /** Gives slots that nobody uses to those who have waited longest, without waiting for the next round. */
+  #fillSlots(now: number): void {
+    let usedCount = 0;
+    const waiting: PeerSession[] = [];
+    for (const session of this.#sessions.values()) {
+      if (!session.peerInterested) continue;
+      if (session.amChoking) waiting.push(session);
+      else usedCount++;
+    }
+    waiting.sort((a, b) => a.chokeChangedAt - b.chokeChangedAt);
+    for (const session of waiting.slice(0, Math.max(0, unchokeSlots - usedCount))) {
+      this.#setChoking(session, false, now);
+    }
   }
 
   #setChoking(session: PeerSession, choking: boolean, now: number): void {
     if (session.amChoking === choking) return;
-    this.#unchokedCount += choking ? -1 : 1;
     session.setChoking(choking, now);
     if (!choking) return;
     for (const range of session.uploads.drain()) session.sendReject(range);

@@ -123,8 +123,17 @@ export class Engine implements TransferHost {
         await new Promise((resolve) => setTimeout(resolve, 100)); // out of descriptors: let some be closed
         continue;
       }
-      if (this.#unrouted.size >= unroutedConnectionsMax) socket.close();
-      else this.#route(this.adopt(socket));
+      if (this.#unrouted.size >= unroutedConnectionsMax) this.#closeOldestUnrouted();
+      this.#route(this.adopt(socket));
+    }
+  }
+
+  /** Who has said nothing for longest makes room: a crowd of the silent keeps nobody out. */
+  #closeOldestUnrouted(): void {
+    for (const connection of this.#unrouted) {
+      connection.close();
+      this.#unrouted.delete(connection);
+      return;
     }
   }
 
