@@ -23,6 +23,9 @@ const never = new AbortController().signal;
 const body = "d8:intervali60e5:peers6:\x0a\x00\x00\x02\x1a\xe1e";
 const ok = (text: string, headers = "") => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n${headers}\r\n${text}`;
 
+/** The whole reply, after which the connection is closed, or what to do with the connection. */
+type Answer = (connection: Deno.TcpConn, request: string) => Promise<void> | string;
+
 /** A tracker that is told what to do with each connection, and remembers what it was asked. */
 class RawTracker implements AsyncDisposable {
   readonly listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -31,21 +34,20 @@ class RawTracker implements AsyncDisposable {
   readonly #serving: Promise<void>;
   readonly #connections = new Set<Deno.TcpConn>();
 
-  constructor(answer: (connection: Deno.TcpConn, request: string) => Promise<void> | string) {
-    this.#serving = this.#serve(answer);
+  /** @param greeting is sent before anything is asked */
+  constructor(answer: Answer, { greeting = "" } = {}) {
+    this.#serving = this.#serve(answer, greeting);
   }
 
-  async #serve(answer: (connection: Deno.TcpConn, request: string) => Promise<void> | string): Promise<void> {
+  async #serve(answer: Answer, greeting: string): Promise<void> {
     for await (const connection of this.listener) {
       this.#connections.add(connection);
-      this.#answer(connection, answer).catch(() => {/* the client has left, as some tests have it */});
+      this.#answer(connection, answer, greeting).catch(() => {/* the client has left, as some tests have it */});
     }
   }
 
-  async #answer(
-    connection: Deno.TcpConn,
-    answer: (connection: Deno.TcpConn, request: string) => Promise<void> | string,
-  ): Promise<void> {
+  async #answer(connection: Deno.TcpConn, answer: Answer, greeting: string): Promise<void> {
+    await writeAll(connection, bytesFromLatin1(greeting));
     let head = "";
     const buffer = new Uint8Array(65536);
     while (!head.endsWith("\r\n\r\n")) {
@@ -185,11 +187,8 @@ Deno.test("announce() says what is wrong with an answer", async () => {
 });
 
 Deno.test("announce() says why a tracker cannot be reached, without the passkey", async () => {
-  await using closer = new RawTracker((connection) => {
-    connection.close();
-    return Promise.resolve();
-  });
-  await using garbler = new RawTracker(() => "SSH-2.0-OpenSSH_9.2p1\r\n\r\n");
+  await using closer = new RawTracker(() => "");
+  await using garbler = new RawTracker(() => "", { greeting: "SSH-2.0-OpenSSH_9.2p1\r\n" });
   await using cutter = new RawTracker(() => "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nd8:inter");
   const port = freePort();
   const table: [string, string][] = [
