@@ -7,7 +7,7 @@ import { runs } from "./installed.ts";
 import type { Scene } from "./scene.ts";
 
 /** The lines of the debug log that are kept: exceptions with their causes, the milestones, and what a person would see. */
-const ofUse = /^Exception: |^ +->|\[(?:NOTICE|WARN|ERROR)\]|The download was complete/;
+const ofUse = /^Exception: (?!.*is too short)|^ +->|\[(?:NOTICE|WARN|ERROR)\]|The download was complete/;
 
 /** A block that arrived: "From: 127.0.0.1:6881 piece index=3, begin=0, length=16384". */
 const blockLine = /From: \S+ piece index=\d+, begin=\d+, length=(\d+)/;
@@ -29,12 +29,16 @@ export const aria2: Client = {
     const host = options.host ?? loopback;
     const port = freePort();
     let fetched = 0;
+    let previous = "";
     const child = scene.start({
       name: `aria2 (${options.mode})`,
       command: [...host.prefix, "aria2c", ...aria2Options(options, host.address, port), options.torrent],
       keep(text) {
         fetched += Number(text.match(blockLine)?.[1] ?? 0);
-        return ofUse.test(text);
+        // a tracker's reply is a download too, and complete when its only segment is
+        const isReply = previous.includes("The download for one segment completed");
+        previous = text;
+        return ofUse.test(text) && !isReply;
       },
     });
     await child.line(/IPv4 BitTorrent: listening on TCP port/, 15_000);
