@@ -55,6 +55,8 @@ export class PeerSession {
   peerInterested = false;
   /** When `amChoking` changed last. */
   chokeChangedAt: number;
+  /** When we last took its slot away. */
+  chokedAt = -Infinity;
   /** Pieces that we may ask for while choked, and that it may (BEP 6). */
   readonly allowedFast = new Set<number>();
   readonly grantedFast = new Set<number>();
@@ -87,7 +89,7 @@ export class PeerSession {
   #ours: Handshake | undefined;
   #supportsFast = false;
   #supportsExtensions = false;
-  #mayHaveBitfield = true;
+  #isFirstOfPieces = true;
 
   constructor(
     { connection, endpoint, isOutgoing, pieceCount, now, unflushed }: {
@@ -190,24 +192,34 @@ export class PeerSession {
       case "bitfield":
       case "haveAll":
       case "haveNone":
-        this.#onAllPieces(message);
-        break;
+        return this.#onAllPieces(message, sink);
       case "extended":
         if (message.id === extensionHandshakeId) this.#onExtensionHandshake(decodeExtensionHandshake(message.payload));
         break;
       case "keepAlive":
         break;
+      case "have":
+        this.#isFirstOfPieces = false;
+        break;
       default:
-        this.#mayHaveBitfield = false;
+        break;
     }
     sink.onMessage(this, message);
   }
 
-  #onAllPieces(message: Message): void {
-    if (!this.#mayHaveBitfield) throw new ProtocolError(`${message.kind} after other messages`);
-    this.#mayHaveBitfield = false;
-    if (message.kind === "bitfield") this.has = Bitfield.decode(message.payload, this.#pieceCount);
-    if (message.kind === "haveAll") this.has = Bitfield.full(this.#pieceCount);
+  /** The first one says what the peer has; aria2 sends more instead of many haves, and is taken at its word. */
+  #onAllPieces(message: Message, sink: SessionSink): void {
+    let has = Bitfield.empty(this.#pieceCount);
+    if (message.kind === "bitfield") has = Bitfield.decode(message.payload, this.#pieceCount);
+    if (message.kind === "haveAll") has = Bitfield.full(this.#pieceCount);
+    if (this.#isFirstOfPieces) {
+      this.#isFirstOfPieces = false;
+      this.has = has;
+      return sink.onMessage(this, message);
+    }
+    for (let piece = 0; piece < this.#pieceCount; piece++) {
+      if (has.has(piece) && !this.has.has(piece)) sink.onMessage(this, { kind: "have", piece });
+    }
   }
 
   #onExtensionHandshake(handshake: ExtensionHandshake): void {
@@ -244,6 +256,7 @@ export class PeerSession {
     if (this.amChoking === choking) return;
     this.amChoking = choking;
     this.chokeChangedAt = now;
+    if (choking) this.chokedAt = now;
     this.#outbox.bare(choking ? MessageId.choke : MessageId.unchoke);
   }
 
