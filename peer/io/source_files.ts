@@ -5,7 +5,6 @@
  * Hidden files stay in; links and what is no file are left out, and said. What was seen (sizes, times of change, folders)
  * is remembered, so that a change while the data was read is an error and never a wrong torrent.
  */
-import fs from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { safeText } from "../../lib/cli/text.ts";
 import { UserError } from "../../lib/errors.ts";
@@ -28,6 +27,8 @@ interface Snapshot {
   readonly size: number;
   readonly mtimeMs: number;
   readonly inode: number | null;
+  /** Names in a folder; undefined for a file. Times of change are too coarse to tell of a name that just came. */
+  readonly entryCount?: number;
 }
 
 export interface SourceOptions {
@@ -96,7 +97,8 @@ export class SourceFiles {
   checkUnchanged(): void {
     for (const before of this.#snapshots) {
       const now = snapshotOf(before.path, statOf(before.path, Deno.statSync));
-      if (now.size === before.size && now.mtimeMs === before.mtimeMs && now.inode === before.inode) continue;
+      const isSame = now.size === before.size && now.mtimeMs === before.mtimeMs && now.inode === before.inode;
+      if (isSame && (before.entryCount === undefined || namesIn(before.path).length === before.entryCount)) continue;
       throw new UserError(`read ${before.path}`, "it changed while it was read", {
         hint: "wait until nothing writes to it any more, then try again",
       });
@@ -115,9 +117,9 @@ class Walk {
   }
 
   async folder(absolutePath: string, path: readonly string[], info: Deno.FileInfo): Promise<void> {
-    // A folder's own size means nothing, but its time of change tells of names that came or went.
-    this.snapshots.push({ ...snapshotOf(absolutePath, info), size: info.size });
-    for (const name of namesIn(absolutePath).sort(compareUtf8)) {
+    const names = namesIn(absolutePath).sort(compareUtf8);
+    this.snapshots.push({ ...snapshotOf(absolutePath, info), entryCount: names.length });
+    for (const name of names) {
       await this.#entry(join(absolutePath, name), [...path, name]);
     }
   }
@@ -167,11 +169,14 @@ export function compareUtf8(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** @throws UserError where a name is not valid UTF-8: it could be neither opened nor written into a torrent */
+/**
+ * @throws UserError where a name is not valid UTF-8: it could be neither opened nor written into a torrent. Deno 2.7 does
+ * not even list such names (2.9 shows U+FFFD for the bad bytes): there they are left out unseen.
+ */
 function namesIn(path: string): string[] {
   try {
     const names = Array.from(Deno.readDirSync(path), (entry) => entry.name);
-    for (const name of dropsBadNames ? [...names, ...listByNode(path)] : names) {
+    for (const name of names) {
       if (name.includes("\ufffd") && !exists(join(path, name))) {
         throw new UserError(`read ${safeText(join(path, name))}`, "its name is not valid UTF-8", { hint: "rename it" });
       }
@@ -180,17 +185,6 @@ function namesIn(path: string): string[] {
   } catch (error) {
     throw diskError("read", path, error);
   }
-}
-
-/** Deno 2.9's own listing drops names that are not UTF-8; that of 2.7 and node:fs's show U+FFFD for the bad bytes. */
-const dropsBadNames = !Deno.version.deno.startsWith("2.7.");
-
-function listByNode(path: string): string[] {
-  const names: string[] = [];
-  const folder = fs.opendirSync(path);
-  for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) names.push(entry.name);
-  folder.closeSync();
-  return names;
 }
 
 function exists(path: string): boolean {
