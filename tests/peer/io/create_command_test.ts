@@ -80,7 +80,7 @@ Deno.test("create prints path, info hash, magnet link and sizes on stdout", asyn
   const lines = context.stdout().trimEnd().split("\n");
   assertEquals(lines[0], `torrent    ${temp.at("out.torrent")}`);
   assertEquals(lines[1], `info hash  ${infoHash}`);
-  assertMatch(lines[2], /^magnet     magnet:\?xt=urn:btih:/);
+  assertMatch(lines[2], /^magnet {5}magnet:\?xt=urn:btih:/);
   assertEquals(parseMagnet(lines[2].slice(11)).trackers, ["http://a.example/"]);
   assertEquals(lines[3], "data       3 files, 127 KiB, 8 pieces of 16 KiB");
 });
