@@ -17,7 +17,7 @@ const blockLine = /From: \S+ piece index=\d+, begin=\d+, length=(\d+)/;
  * and only at level DEBUG; every reason that is not listed counts as a breach of the protocol.
  */
 const harmless =
-  /Good Bye Seeder|Got EOF from peer|Failed to (?:receive|send|connect|read)|Failed to check|Timeout|Network problem|nteresting|is too short|tracker|announce/i;
+  /Good Bye Seeder|Same Peer ID|Got EOF from peer|Failed to (?:receive|send|connect|read)|Failed to check|Timeout|Network problem|nteresting|is too short|tracker|announce/i;
 
 export const aria2: Client = {
   name: "aria2",
