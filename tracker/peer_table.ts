@@ -1,9 +1,19 @@
 /**
- * All peers of all swarms in flat arrays: one slot a peer, found by (swarm, address, port).
+ * All peers of all swarms as records of 64 bytes in one buffer, found by (swarm, address, port).
  *
- * Owns what is stored of a peer and which slots are free; swarm.ts owns who is in which list. About 70 bytes a peer,
- * nothing for the garbage collector to trace but one reference to the peer's swarm. The index is open addressing with
- * linear probing; its hash is seeded, so that nobody outside can choose endpoints that collide.
+ * Owns what is stored of a peer and which slots are free; swarm.ts owns who is in which list. A record is one line of the
+ * processor's cache, since handing out 50 random peers costs mainly the misses. The index is open addressing with linear
+ * probing; its hash is seeded, so that nobody outside can choose endpoints that collide.
+ *
+ *     offset  bytes  field
+ *          0     18  endpoint: address and port; of IPv4 the first 6
+ *         18      1  flags
+ *         20     20  peer id
+ *         40      4  hash of swarm and endpoint
+ *         44      4  number of the swarm
+ *         48      8  moment of the last announce, ms
+ *         56      4  position in the swarm's list; of a free slot the next free one
+ *         60      4  number of the last draw that picked the peer
  */
 import { type Bytes, readUint16, readUint32 } from "../lib/bytes.ts";
 import { idLength } from "../lib/ids.ts";
@@ -13,9 +23,6 @@ import type { Swarm } from "./swarm.ts";
 export type Slot = number;
 /** What `find` says when there is none. */
 export const noSlot: Slot = -1;
-
-/** Bytes kept of an endpoint: those of IPv6; an IPv4 one uses the first 6. */
-const endpointLength = 18;
 
 /** Bits of a peer's flags. */
 export const peerFlag = { isSeed: 1, isIpv6: 2, isLoopback: 4, isLinkLocal: 8 } as const;
@@ -32,15 +39,30 @@ export interface NewPeer {
   readonly now: number;
 }
 
+const endpointLength4 = 6;
+const endpointLength6 = 18;
+// Offsets into a record, in bytes, 32-bit words and 64-bit words.
+const flagsAt = 18;
+const peerIdAt = 20;
+const hashWord = 10;
+const swarmWord = 11;
+const seenAtWord64 = 6;
+const positionWord = 14;
+const drawWord = 15;
+/** log2 of the record's length in bytes, 32-bit words and 64-bit words. */
+const byteShift = 6;
+const wordShift = 4;
+const word64Shift = 3;
+
+const firstSlotCount = 1024;
+
 export class PeerTable {
+  #bytes = new Uint8Array(firstSlotCount << byteShift);
+  #words = new Int32Array(this.#bytes.buffer);
+  #words64 = new Float64Array(this.#bytes.buffer);
   /** Slot + 1 of each peer, at or after the place of its hash; 0 is empty. At most half full. */
-  #index = new Int32Array(2048);
-  #endpoints = new Uint8Array(1024 * endpointLength);
-  #peerIds = new Uint8Array(1024 * idLength);
-  #flags = new Uint8Array(1024);
-  #seenAt = new Float64Array(1024);
-  /** Where the peer stands in its swarm's list; for a free slot the next free one. */
-  #positions = new Int32Array(1024);
+  #index = new Int32Array(2 * firstSlotCount);
+  /** By slot; undefined for free ones. */
   readonly #swarms: (Swarm | undefined)[] = [];
   #freeSlot = noSlot;
   #count = 0;
@@ -64,10 +86,13 @@ export class PeerTable {
   /** The peer's slot, or {@linkcode noSlot}. */
   find(swarm: Swarm, endpoint: Bytes): Slot {
     const mask = this.#index.length - 1;
-    for (let at = this.#hash(swarm, endpoint, 0, endpoint.length) & mask;; at = (at + 1) & mask) {
+    const hash = this.#hash(swarm, endpoint);
+    for (let at = hash & mask;; at = (at + 1) & mask) {
       const slot = this.#index[at] - 1;
       if (slot === noSlot) return noSlot;
-      if (this.#swarms[slot] === swarm && this.#hasEndpoint(slot, endpoint)) return slot;
+      const record = slot << wordShift;
+      if (this.#words[record + hashWord] !== hash || this.#words[record + swarmWord] !== swarm.number) continue;
+      if (this.endpointLengthOf(slot) === endpoint.length && this.#equals(slot << byteShift, endpoint)) return slot;
     }
   }
 
@@ -75,10 +100,12 @@ export class PeerTable {
   insert({ swarm, endpoint, peerId, flags, now }: NewPeer): Slot {
     const slot = this.#takeSlot();
     this.#swarms[slot] = swarm;
-    this.#endpoints.set(endpoint, slot * endpointLength);
-    this.#flags[slot] = flags | (endpoint.length === endpointLength ? peerFlag.isIpv6 : 0);
+    this.#bytes.set(endpoint, slot << byteShift);
+    this.#bytes[(slot << byteShift) + flagsAt] = flags | (endpoint.length === endpointLength6 ? peerFlag.isIpv6 : 0);
+    this.#words[(slot << wordShift) + hashWord] = this.#hash(swarm, endpoint);
+    this.#words[(slot << wordShift) + swarmWord] = swarm.number;
     this.setPeerId(slot, peerId);
-    this.#seenAt[slot] = now;
+    this.setSeenAt(slot, now);
     this.#count++;
     if (2 * this.#count > this.#index.length) this.#growIndex();
     else this.#addToIndex(slot);
@@ -89,7 +116,7 @@ export class PeerTable {
   remove(slot: Slot): void {
     this.#removeFromIndex(slot);
     this.#swarms[slot] = undefined;
-    this.#positions[slot] = this.#freeSlot;
+    this.setPosition(slot, this.#freeSlot);
     this.#freeSlot = slot;
     this.#count--;
   }
@@ -101,98 +128,103 @@ export class PeerTable {
 
   /** Bits of {@linkcode peerFlag}. */
   flagsOf(slot: Slot): number {
-    return this.#flags[slot];
+    return this.#bytes[(slot << byteShift) + flagsAt];
   }
 
   setSeed(slot: Slot, isSeed: boolean): void {
-    if (isSeed) this.#flags[slot] |= peerFlag.isSeed;
-    else this.#flags[slot] &= ~peerFlag.isSeed;
+    const at = (slot << byteShift) + flagsAt;
+    if (isSeed) this.#bytes[at] |= peerFlag.isSeed;
+    else this.#bytes[at] &= ~peerFlag.isSeed;
   }
 
+  /** Monotonic milliseconds. */
   seenAtOf(slot: Slot): number {
-    return this.#seenAt[slot];
+    return this.#words64[(slot << word64Shift) + seenAtWord64];
   }
 
   setSeenAt(slot: Slot, now: number): void {
-    this.#seenAt[slot] = now;
+    this.#words64[(slot << word64Shift) + seenAtWord64] = now;
   }
 
+  /** Where the peer stands in its swarm's list. */
   positionOf(slot: Slot): number {
-    return this.#positions[slot];
+    return this.#words[(slot << wordShift) + positionWord];
   }
 
   setPosition(slot: Slot, position: number): void {
-    this.#positions[slot] = position;
+    this.#words[(slot << wordShift) + positionWord] = position;
   }
 
+  /** Marks the peer as picked by this draw; false if it was already. */
+  pick(slot: Slot, draw: number): boolean {
+    const at = (slot << wordShift) + drawWord;
+    if (this.#words[at] === draw) return false;
+    this.#words[at] = draw;
+    return true;
+  }
+
+  /** @param peerId 20 bytes */
   setPeerId(slot: Slot, peerId: Bytes): void {
-    this.#peerIds.set(peerId, slot * idLength);
+    const start = (slot << byteShift) + peerIdAt;
+    for (let i = 0; i < idLength; i++) this.#bytes[start + i] = peerId[i];
   }
 
   hasPeerId(slot: Slot, peerId: Bytes): boolean {
-    const start = slot * idLength;
-    // From the end: the front of a peer id names the client, so that all of one make begin alike.
-    for (let i = idLength - 1; i >= 0; i--) if (this.#peerIds[start + i] !== peerId[i]) return false;
-    return true;
+    return this.#equals((slot << byteShift) + peerIdAt, peerId);
   }
 
   /** Whether the peer is at this address of 4 or 16 bytes. */
   hasAddress(slot: Slot, address: Bytes): boolean {
-    if (this.endpointLengthOf(slot) !== address.length + 2) return false;
-    const start = slot * endpointLength;
-    for (let i = address.length - 1; i >= 0; i--) if (this.#endpoints[start + i] !== address[i]) return false;
-    return true;
+    return this.endpointLengthOf(slot) === address.length + 2 && this.#equals(slot << byteShift, address);
   }
 
   portOf(slot: Slot): number {
-    return readUint16(this.#endpoints, slot * endpointLength + this.endpointLengthOf(slot) - 2);
+    return readUint16(this.#bytes, (slot << byteShift) + this.endpointLengthOf(slot) - 2);
   }
 
   /** 6 or 18. */
   endpointLengthOf(slot: Slot): number {
-    return (this.#flags[slot] & peerFlag.isIpv6) !== 0 ? endpointLength : 6;
+    return (this.flagsOf(slot) & peerFlag.isIpv6) !== 0 ? endpointLength6 : endpointLength4;
   }
 
   /** Writes the peer's 6 or 18 bytes to `target` at `offset`. */
   copyEndpoint(slot: Slot, target: Bytes, offset: number): void {
-    const start = slot * endpointLength;
+    const start = slot << byteShift;
     const length = this.endpointLengthOf(slot);
-    for (let i = 0; i < length; i++) target[offset + i] = this.#endpoints[start + i];
+    for (let i = 0; i < length; i++) target[offset + i] = this.#bytes[start + i];
   }
 
   /** Writes the peer's id to `target` at `offset`. */
   copyPeerId(slot: Slot, target: Bytes, offset: number): void {
-    const start = slot * idLength;
-    for (let i = 0; i < idLength; i++) target[offset + i] = this.#peerIds[start + i];
+    const start = (slot << byteShift) + peerIdAt;
+    for (let i = 0; i < idLength; i++) target[offset + i] = this.#bytes[start + i];
   }
 
   /** The peer's address as a Map key: a number for IPv4, 16 char codes for IPv6. */
   addressKeyOf(slot: Slot): number | string {
-    const start = slot * endpointLength;
-    return addressKey(this.#endpoints.subarray(start, start + this.endpointLengthOf(slot)));
+    const start = slot << byteShift;
+    return addressKey(this.#bytes.subarray(start, start + this.endpointLengthOf(slot)));
   }
 
-  #hasEndpoint(slot: Slot, endpoint: Bytes): boolean {
-    if (this.endpointLengthOf(slot) !== endpoint.length) return false;
-    const start = slot * endpointLength;
-    for (let i = endpoint.length - 1; i >= 0; i--) if (this.#endpoints[start + i] !== endpoint[i]) return false;
+  /** Whether the bytes at `start` are these; from the end, since most peer ids of one make begin alike. */
+  #equals(start: number, bytes: Bytes): boolean {
+    for (let i = bytes.length - 1; i >= 0; i--) if (this.#bytes[start + i] !== bytes[i]) return false;
     return true;
   }
 
-  /** 32 bits from the swarm and the endpoint at [start, start + length) of `bytes`. */
-  #hash(swarm: Swarm, bytes: Uint8Array, start: number, length: number): number {
+  /** 32 bits, signed. */
+  #hash(swarm: Swarm, endpoint: Bytes): number {
     let hash = Math.imul(swarm.number ^ this.#seed, 0x9e3779b1);
-    for (let at = start; at < start + length - 2; at += 4) {
-      hash = Math.imul(hash ^ readUint32(bytes, at), 0x85ebca6b);
+    for (let at = 0; at < endpoint.length - 2; at += 4) {
+      hash = Math.imul(hash ^ readUint32(endpoint, at), 0x85ebca6b);
       hash ^= hash >>> 15;
     }
-    hash = Math.imul(hash ^ readUint16(bytes, start + length - 2), 0xc2b2ae35);
+    hash = Math.imul(hash ^ readUint16(endpoint, endpoint.length - 2), 0xc2b2ae35);
     return hash ^ (hash >>> 16);
   }
 
   #homeOf(slot: Slot): number {
-    const length = this.endpointLengthOf(slot);
-    return this.#hash(this.#swarms[slot]!, this.#endpoints, slot * endpointLength, length) & (this.#index.length - 1);
+    return this.#words[(slot << wordShift) + hashWord] & (this.#index.length - 1);
   }
 
   #addToIndex(slot: Slot): void {
@@ -226,29 +258,24 @@ export class PeerTable {
   #takeSlot(): Slot {
     const slot = this.#freeSlot;
     if (slot !== noSlot) {
-      this.#freeSlot = this.#positions[slot];
+      this.#freeSlot = this.positionOf(slot);
       return slot;
     }
-    if (this.#swarms.length === this.#flags.length) this.#growSlots();
+    if (this.#swarms.length << byteShift === this.#bytes.length) this.#growRecords();
     return this.#swarms.push(undefined) - 1;
   }
 
-  #growSlots(): void {
-    const count = 2 * this.#flags.length;
-    const grow = <A extends Uint8Array | Float64Array | Int32Array>(grown: A, old: A): A => {
-      grown.set(old);
-      return grown;
-    };
-    this.#endpoints = grow(new Uint8Array(count * endpointLength), this.#endpoints);
-    this.#peerIds = grow(new Uint8Array(count * idLength), this.#peerIds);
-    this.#flags = grow(new Uint8Array(count), this.#flags);
-    this.#seenAt = grow(new Float64Array(count), this.#seenAt);
-    this.#positions = grow(new Int32Array(count), this.#positions);
+  #growRecords(): void {
+    const grown = new Uint8Array(2 * this.#bytes.length);
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+    this.#words = new Int32Array(grown.buffer);
+    this.#words64 = new Float64Array(grown.buffer);
   }
 }
 
 /** The address of an endpoint of 6 or 18 bytes as a Map key: a number for IPv4, 16 char codes for IPv6. */
 export function addressKey(endpoint: Uint8Array): number | string {
-  if (endpoint.length === 6) return readUint32(endpoint, 0);
-  return String.fromCharCode(...endpoint.subarray(0, endpointLength - 2));
+  if (endpoint.length === endpointLength4) return readUint32(endpoint, 0);
+  return String.fromCharCode(...endpoint.subarray(0, endpointLength6 - 2));
 }

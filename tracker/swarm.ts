@@ -72,13 +72,17 @@ export class Swarm {
    *
    * A seed gets downloaders only. A downloader gets both, in the proportion of the swarm but some of each kind where
    * there are any: with seeds alone the source would serve everybody, without them nobody new might be reachable.
+   *
+   * @param draw differs from call to call, and is never 0
    */
-  sample(count: number, options: { forSeed: boolean; random: () => number; picked: Int32Array }): number {
-    const { forSeed, random, picked } = options;
-    const seedCount = forSeed ? 0 : this.#seedShare(count);
+  sample(
+    count: number,
+    options: { forSeed: boolean; random: () => number; picked: Int32Array; draw: number },
+  ): number {
+    const seedCount = options.forSeed ? 0 : this.#seedShare(count);
     const leecherCount = Math.min(count - seedCount, this.#leechers.length);
-    this.#draw(this.#leechers, leecherCount, picked, 0, random);
-    this.#draw(this.#seeds, seedCount, picked, leecherCount, random);
+    this.#draw(this.#leechers, leecherCount, 0, options);
+    this.#draw(this.#seeds, seedCount, leecherCount, options);
     return seedCount + leecherCount;
   }
 
@@ -92,18 +96,18 @@ export class Swarm {
     return Math.min(Math.max(fair, atLeast), atMost);
   }
 
-  /** A Fisher-Yates shuffle that stops after `count`: order means nothing in the lists, so it may happen in place. */
-  #draw(list: Slot[], count: number, picked: Int32Array, offset: number, random: () => number): void {
+  #draw(
+    list: readonly Slot[],
+    count: number,
+    offset: number,
+    { random, picked, draw }: { random: () => number; picked: Int32Array; draw: number },
+  ): void {
+    let at = Math.floor(random() * list.length);
     for (let i = 0; i < count; i++) {
-      const other = i + Math.floor(random() * (list.length - i));
-      const slot = list[other];
-      if (other !== i) {
-        list[other] = list[i];
-        list[i] = slot;
-        this.#table.setPosition(list[other], other);
-        this.#table.setPosition(slot, i);
-      }
-      picked[offset + i] = slot;
+      // Where half of them are wanted or more, a run that begins anywhere is as fair and needs no second tries.
+      if (2 * count < list.length) at = Math.floor(random() * list.length);
+      while (!this.#table.pick(list[at], draw)) at = at + 1 === list.length ? 0 : at + 1;
+      picked[offset + i] = list[at];
     }
   }
 

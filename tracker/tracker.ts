@@ -67,6 +67,7 @@ export class Tracker {
   #scrapeCount = 0;
   #completedCount = 0;
   #expiredCount = 0;
+  #draw = 0;
   /** Where the next sweep goes on. */
   #sweepAt: Slot = 0;
 
@@ -230,6 +231,7 @@ export class Tracker {
       forSeed: request.left === 0,
       random: this.#options.random,
       picked: this.#picked,
+      draw: this.#nextDraw(),
     });
     this.#portsBeside.clear();
     let at4 = 0;
@@ -261,6 +263,12 @@ export class Tracker {
       else at6++;
     }
     return { at4, at6 };
+  }
+
+  /** 1 to 2^31 - 1, over and over. */
+  #nextDraw(): number {
+    this.#draw = this.#draw === 0x7fffffff ? 1 : this.#draw + 1;
+    return this.#draw;
   }
 
   #joinPeerIds({ at4, at6 }: { at4: number; at6: number }): Bytes {

@@ -22,9 +22,11 @@ function makeSwarm(seedCount: number, leecherCount: number) {
   return { table, swarm, add, seeds, leechers };
 }
 
+let draw = 0;
+
 function sample(swarm: Swarm, count: number, forSeed = false, random = seededRandom(count)): Slot[] {
   const picked = new Int32Array(count);
-  return [...picked.subarray(0, swarm.sample(count, { forSeed, random, picked }))];
+  return [...picked.subarray(0, swarm.sample(count, { forSeed, random, picked, draw: ++draw }))];
 }
 
 const sorted = (slots: readonly Slot[]) => slots.toSorted((a, b) => a - b);
@@ -54,6 +56,11 @@ Deno.test("Swarm.sample() never gives one peer twice", () => {
   const { swarm } = makeSwarm(30, 70);
   const random = seededRandom(5);
   for (let i = 0; i < 200; i++) assertEquals(new Set(sample(swarm, 20, false, random)).size, 20);
+});
+
+Deno.test("Swarm.sample() ends whatever luck it is given", () => {
+  const { swarm } = makeSwarm(30, 70);
+  for (const luck of [0, 0.5, 0.999999]) assertEquals(new Set(sample(swarm, 20, false, () => luck)).size, 20);
 });
 
 Deno.test("Swarm.sample() gives every peer its turn, about equally", () => {
