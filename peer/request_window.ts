@@ -20,9 +20,9 @@ export class RequestWindow {
   /** The peer stopped delivering: one request at a time until it does again. */
   isSnubbed = false;
 
-  /** The peer's `reqq` (BEP 10). */
+  /** The peer's `reqq` (BEP 10). Two below it: Transmission 3 rejects the one that would make its queue full. */
   set peerQueueMax(value: number) {
-    this.#peerQueueMax = value;
+    this.#peerQueueMax = Math.max(1, value - 2);
   }
 
   get count(): number {
