@@ -11,6 +11,9 @@ export interface DiskFailure {
   readonly message: string;
 }
 
+/** Stands for the system's code where it was Deno that refused. */
+const notCapable = "NOTCAPABLE";
+
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EBUSY: "another program is using it",
@@ -28,6 +31,8 @@ const reasons: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   ENOTDIR: "a file is in the way of a folder of that name",
   ENXIO: "the disk is gone",
+  // Deno does so whatever it was permitted, unless it was permitted everything: /dev/shm is among them.
+  [notCapable]: "this program may not open files in /dev, /proc and /sys",
   EPERM: "permission denied",
   EROFS: "the file system is read-only",
 };
@@ -36,7 +41,7 @@ const reasons: Readonly<Record<string, string>> = {
 export function codeOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (typeof code === "string") return code;
-  return error instanceof Deno.errors.NotCapable ? "EACCES" : "";
+  return error instanceof Deno.errors.NotCapable ? notCapable : "";
 }
 
 /** Whether the error says that nothing is there. */
