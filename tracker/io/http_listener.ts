@@ -222,7 +222,8 @@ function listenOnAll(network: Network, port: number): SocketListener[] | undefin
 function listenError(error: unknown, host: string | undefined, port: number): UserError {
   const doing = `listen on ${host === undefined ? "" : `${host} `}port ${port}`;
   if (error instanceof Deno.errors.AddrInUse) {
-    return new UserError(doing, "another program uses that port", { hint: `choose another one: --port ${port + 1}` });
+    const other = port < 65535 ? port + 1 : 6969;
+    return new UserError(doing, "another program uses that port", { hint: `choose another one: --port ${other}` });
   }
   if (error instanceof Deno.errors.PermissionDenied) {
     return new UserError(doing, "that port needs more rights", { hint: "choose one above 1023: --port 6969" });
@@ -232,7 +233,8 @@ function listenError(error: unknown, host: string | undefined, port: number): Us
       hint: "leave --host out to listen on all of them",
     });
   }
-  return new UserError(doing, reasonOf(error).toLowerCase());
+  const reason = reasonOf(error).toLowerCase();
+  return new UserError(doing, /lookup/.test(reason) ? "that name has no address" : reason);
 }
 
 /** The addresses to put into announce URLs: IPv4 first, and loopback only where there is nothing else. */
