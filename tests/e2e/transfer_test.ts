@@ -134,11 +134,10 @@ Deno.test("four downloaders help each other: the seeder gives less than four tim
   const tracker = await startTracker(scene);
   const share = makeShare(scene, singleFile(6 * 2 ** 20, 64 * 1024), [tracker.announceUrl]);
   const seeder = await seedShare(scene, share, ["--upload-limit", "3M"]);
-  await Promise.all(Array.from({ length: 4 }, async () => {
-    const target = scene.newFolder("target");
-    const download = startDownload(scene, share.torrent, target, ["--seed-time", "6s"]);
-    await expectDone(download, share.payload, target);
-  }));
+  const targets = Array.from({ length: 4 }, () => scene.newFolder("target"));
+  const downloads = targets.map((target) => startDownload(scene, share.torrent, target, ["--seed"]));
+  await Promise.all(downloads.map((download) => eventOf(download, "done", 30_000)));
+  for (const target of targets) assertHoldsPayload(share.payload, target);
   await interrupt(seeder.child);
   const [done] = eventsOf(seeder.child, "done");
   const given = Number(done?.uploadedBytes);
