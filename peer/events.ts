@@ -53,7 +53,13 @@ export type Input =
   /** The disk refused the piece. */
   | { readonly kind: "storeFailed"; readonly piece: PieceIndex; readonly error: unknown }
   | { readonly kind: "announced"; readonly id: number; readonly reply: AnnounceReply }
-  | { readonly kind: "announceFailed"; readonly id: number; readonly why: string }
+  /** `retryInMs`: how long the tracker wants to be left alone (BEP 31); Infinity is for good. */
+  | {
+    readonly kind: "announceFailed";
+    readonly id: number;
+    readonly why: string;
+    readonly retryInMs: number | undefined;
+  }
   /** Addresses from the user. */
   | { readonly kind: "peersFound"; readonly endpoints: readonly Endpoint[] }
   | { readonly kind: "tick" }

@@ -79,13 +79,14 @@ function listenError(error: unknown, host: string | undefined, port: number): Us
     return refused;
   };
   if (error instanceof Deno.errors.AddrInUse) {
-    return refusal("another program uses that port", `choose another one: --port ${port + 1}`);
+    return refusal("another program uses that port", `choose another one: --port ${port < 65535 ? port + 1 : 6969}`);
   }
   if (error instanceof Deno.errors.PermissionDenied) {
-    return refusal("that port needs more rights", "choose one above 1023");
+    return refusal("that port needs more rights", "choose one above 1023: --port 6969");
   }
   if (error instanceof Deno.errors.AddrNotAvailable) {
     return refusal("this machine has no such address", "leave --host out to listen on all of them");
   }
-  return refusal(reasonOf(error).toLowerCase());
+  const reason = reasonOf(error).toLowerCase();
+  return refusal(/lookup/.test(reason) ? "that name has no address" : reason);
 }

@@ -4,6 +4,7 @@
  * Inputs are applied one after the other in the order they come; an effect that is answered at once (a block from the
  * cache) becomes the next input of the same turn.
  */
+import { TrackerFailure } from "../../lib/announce/request.ts";
 import type { Endpoint } from "../../lib/endpoint.ts";
 import { ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
 import type { Socket } from "../../lib/io/network.ts";
@@ -256,7 +257,8 @@ export class Transfer {
       this.apply({ kind: "announced", id: call.id, reply });
     } catch (error) {
       if (!(error instanceof UserError || error instanceof ProtocolError)) throw error;
-      this.apply({ kind: "announceFailed", id: call.id, why: error.message });
+      const retryInMs = error instanceof TrackerFailure ? error.retryInMs : undefined;
+      this.apply({ kind: "announceFailed", id: call.id, why: error.message, retryInMs });
       if (!this.#isStopping) this.#onEvent({ kind: "trackerFailed", url: call.url, why: error.message });
     }
   }

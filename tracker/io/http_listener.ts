@@ -6,7 +6,8 @@
  */
 import { bytesFromLatin1 } from "../../lib/bytes.ts";
 import { canonicalHost, decodeAddress, formatEndpoint, isIpv6, isLoopback } from "../../lib/endpoint.ts";
-import { ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
+import { ProtocolError } from "../../lib/errors.ts";
+import { listenOn } from "../../lib/io/listen.ts";
 import { type HttpEnds, type HttpHandler, type HttpLimits, HttpServer } from "../../lib/io/http_server.ts";
 import type { HttpReply } from "../../lib/http_response.ts";
 import type { Network, SocketListener } from "../../lib/io/network.ts";
@@ -176,66 +177,6 @@ const aboutPage: HttpReply = {
   contentType: "text/plain",
   body: bytesFromLatin1("This is a localbt tracker. Torrents announce to /announce.\n"),
 };
-
-/** Times that two free ports are tried when port 0 is asked for on both families. */
-const freePortTries = 10;
-
-/**
- * Listens on `host`, or on all addresses of both families.
- *
- * On Linux and macOS one IPv6 socket takes IPv4 connections too; on Windows, and where the system says so, each family has
- * its own. Where IPv6 is absent IPv4 is enough.
- */
-function listenOn(network: Network, host: string | undefined, port: number): SocketListener[] {
-  try {
-    if (host !== undefined) return [network.listen({ hostname: canonicalHost(host) ?? host, port })];
-    for (let tries = 1;; tries++) {
-      const listeners = listenOnAll(network, port);
-      if (listeners !== undefined) return listeners;
-      if (tries === freePortTries) throw new Deno.errors.AddrInUse("no port is free for both IPv4 and IPv6");
-    }
-  } catch (error) {
-    throw listenError(error, host, port);
-  }
-}
-
-/** Undefined when the free port of one family is taken in the other. */
-function listenOnAll(network: Network, port: number): SocketListener[] | undefined {
-  let all: SocketListener;
-  try {
-    all = network.listen({ hostname: "::", port });
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse || error instanceof Deno.errors.PermissionDenied) throw error;
-    return [network.listen({ hostname: "0.0.0.0", port })];
-  }
-  try {
-    return [all, network.listen({ hostname: "0.0.0.0", port: all.addr.port })];
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) {
-      all.close();
-      throw error;
-    }
-    return [all];
-  }
-}
-
-function listenError(error: unknown, host: string | undefined, port: number): UserError {
-  const doing = `listen on ${host === undefined ? "" : `${host} `}port ${port}`;
-  if (error instanceof Deno.errors.AddrInUse) {
-    const other = port < 65535 ? port + 1 : 6969;
-    return new UserError(doing, "another program uses that port", { hint: `choose another one: --port ${other}` });
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return new UserError(doing, "that port needs more rights", { hint: "choose one above 1023: --port 6969" });
-  }
-  if (error instanceof Deno.errors.AddrNotAvailable) {
-    return new UserError(doing, "this machine has no such address", {
-      hint: "leave --host out to listen on all of them",
-    });
-  }
-  const reason = reasonOf(error).toLowerCase();
-  return new UserError(doing, /lookup/.test(reason) ? "that name has no address" : reason);
-}
 
 /** The addresses to put into announce URLs: IPv4 first, and loopback only where there is nothing else. */
 function hostsOf(host: string | undefined): string[] {
