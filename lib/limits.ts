@@ -96,8 +96,10 @@ export const snubDropMs = 60_000;
 export const unchokeSlots = 50;
 /** Unchoke slots of these that go around by chance (BEP 3's optimistic unchoke). */
 export const optimisticSlots = 5;
-/** Milliseconds between two rounds of choking; aria2 drops who flips within 5 s. */
+/** Milliseconds between two rounds of choking. */
 export const chokeRoundMs = 10_000;
+/** Milliseconds between two changes of one peer's choke at least: aria2 drops who makes two within 5 s. */
+export const chokeFlipMs = 5_500;
 /** Milliseconds that an optimistic slot stays with one peer. */
 export const optimisticMs = 30_000;
 /** Pieces in the allowed-fast set that we grant (BEP 6). */
@@ -186,8 +188,12 @@ export const openFilesPerWorkerMax = 32;
 export const diskWorkersMax = 8;
 /** Bytes that a disk worker reads at a time while it hashes: they stay in a core's second-level cache. */
 export const hashBufferBytes = 256 * KiB;
-/** Bytes of one job of hashing: some 10 ms, so that progress, Ctrl-C and an even end of all workers come cheaply. */
-export const hashJobBytes = 16 * MiB;
+/** Bytes of one job of hashing: some 5 ms, so that progress, Ctrl-C and an even end of all workers come cheaply. */
+export const hashJobBytes = 8 * MiB;
+/** Bytes that the main thread hashes between two looks at its messages and signals. */
+export const ownHashJobBytes = 4 * MiB;
+/** Bytes of hashing that are worth another thread: it takes the main thread 20 ms to start one. */
+export const bytesWorthAWorker = 32 * MiB;
 /** Bytes of results that a disk worker gathers into one message: a message costs as much as moving 64 KiB. */
 export const resultBatchBytes = 256 * KiB;
 /** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */

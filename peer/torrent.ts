@@ -153,7 +153,10 @@ export class Torrent {
       case "blocksRead":
         return this.#withSession(input.connection, (session) => this.#uploader.onBlocksRead(session, input, this.#now));
       case "readFailed":
-        return this.#withSession(input.connection, (session) => this.#uploader.onReadFailed(session, input.ranges));
+        return this.#withSession(
+          input.connection,
+          (session) => this.#uploader.onReadFailed(session, input.ranges, this.#now),
+        );
       case "pieceStored":
         return this.#onPieceStored(input);
       case "pieceBad":
@@ -171,7 +174,7 @@ export class Torrent {
         this.#roster.addAddresses(input.reply.peers);
         return this.#dial();
       case "announceFailed":
-        return this.#announcer.failed(input.id, input.why, this.#now);
+        return this.#announcer.failed(input.id, input.why, this.#now, input.retryInMs);
       case "peersFound":
         this.#roster.addAddresses(input.endpoints, { isKept: true });
         return this.#dial();

@@ -9,6 +9,7 @@ import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash } from "../lib/ids.ts";
 import {
   allowedFastCount,
+  chokeFlipMs,
   chokeRoundMs,
   invalidRequestsMax,
   requestLengthMax,
@@ -144,12 +145,13 @@ export class Uploader {
   }
 
   /** The disk did not give the blocks: the peer may ask others. */
-  onReadFailed(session: PeerSession, ranges: readonly CheckedBlockRange[]): void {
+  onReadFailed(session: PeerSession, ranges: readonly CheckedBlockRange[], now: number): void {
     session.isReading = false;
     for (const range of ranges) session.sendReject(range);
+    this.serve(session, now);
   }
 
-  /** Chokes and unchokes, once a round. */
+  /** Chokes and unchokes, once a round. Who wants nothing keeps its slot until somebody needs it. */
   runRound(now: number, isSeeding: boolean): void {
     if (now < this.#nextRoundAt) return;
     this.#nextRoundAt = now + chokeRoundMs;
@@ -162,8 +164,10 @@ export class Uploader {
       downRate: session.requests.rate(now),
     }));
     const chosen = chooseUnchoked(candidates, { isSeeding, now, random: this.#random });
+    let spareSlots = unchokeSlots - chosen.size;
     for (const candidate of candidates) {
-      if (!chosen.has(candidate)) this.#setChoking(candidate.session, true, now);
+      if (!candidate.isUnchoked || chosen.has(candidate) || now - candidate.changedAt < chokeFlipMs) continue;
+      if (candidate.isInterested || --spareSlots < 0) this.#setChoking(candidate.session, true, now);
     }
     for (const { session } of chosen) this.#setChoking(session, false, now);
   }
@@ -179,8 +183,8 @@ export class Uploader {
     const waiting: PeerSession[] = [];
     for (const session of this.#sessions.values()) {
       if (!session.peerInterested) continue;
-      if (session.amChoking) waiting.push(session);
-      else usedCount++;
+      if (!session.amChoking) usedCount++;
+      else if (now - session.chokedAt >= chokeFlipMs) waiting.push(session);
     }
     waiting.sort((a, b) => a.chokeChangedAt - b.chokeChangedAt);
     for (const session of waiting.slice(0, Math.max(0, unchokeSlots - usedCount))) {
