@@ -16,7 +16,10 @@ import { seededRandom } from "../lib/mutations.ts";
 import { type Content, VirtualDisk } from "./virtual_disk.ts";
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
-type MessageOf<Kind extends Message["kind"]> = Extract<Message, { kind: Kind }>;
+/** The member of the union that has this kind, alone or among others. */
+type MessageOf<Kind extends Message["kind"], M = Message> = M extends { kind: infer Kinds }
+  ? Kind extends Kinds ? M & { kind: Kind } : never
+  : never;
 
 /** A peer id that says which test peer it is; `-TS0001-` unless another beginning is given. */
 export function testPeerId(number: number, prefix = "-TS0001-"): PeerId {
@@ -269,7 +272,7 @@ export class ScriptedPeer {
   }
 
   heardOf<Kind extends Message["kind"]>(kind: Kind): MessageOf<Kind>[] {
-    return this.heard.filter((message): message is MessageOf<Kind> => message.kind === kind);
+    return this.heard.filter((message) => message.kind === kind) as MessageOf<Kind>[];
   }
 
   /** Requests that are neither answered by this script nor cancelled, in order. */
