@@ -8,12 +8,7 @@ import type { PieceIndex } from "../ids.ts";
 import type { Layout } from "../layout.ts";
 import { hashJobBytes } from "../limits.ts";
 import { bytesOf, type PiecePool } from "./piece_pool.ts";
-
-/** `count` pieces from `first` on. */
-export interface PieceRun {
-  readonly first: number;
-  readonly count: number;
-}
+import type { PieceRun, PieceRuns } from "./piece_runs.ts";
 
 /** The result of one run: `bytes` are its statuses or its hashes. */
 export interface PieceRunResult extends PieceRun {
@@ -88,20 +83,20 @@ export class PieceFiles {
   async work(
     kind: "check" | "hash",
     { runs, onResult, signal }: {
-      runs: Iterable<PieceRun>;
+      runs: PieceRuns;
       onResult: (result: PieceRunResult) => void;
       signal: AbortSignal;
     },
   ): Promise<void> {
-    const parts = this.#partsOf(runs);
     let failed = false;
     const lane = async () => {
-      for (const { first, count } of parts) {
-        if (failed || signal.aborted) return;
+      while (!failed && !signal.aborted) {
+        const run = runs.take(hashJobBytes);
+        if (run === undefined) return;
         try {
-          const job = { kind, tableId: this.#tableId, first, count } as const;
-          const answer = await this.#pool.submit(job, { weight: count * this.#layout.pieceLength });
-          onResult({ first, count, bytes: bytesOf(answer) });
+          const job = { kind, tableId: this.#tableId, ...run } as const;
+          const answer = await this.#pool.submit(job, { weight: run.count * this.#layout.pieceLength });
+          onResult({ ...run, bytes: bytesOf(answer) });
         } catch (error) {
           failed = true;
           throw error;
@@ -116,15 +111,6 @@ export class PieceFiles {
   /** Closes the files in all threads. */
   close(): void {
     this.#pool.forget(this.#tableId);
-  }
-
-  *#partsOf(runs: Iterable<PieceRun>): Generator<PieceRun> {
-    const partCount = Math.max(1, Math.floor(hashJobBytes / this.#layout.pieceLength));
-    for (const { first, count } of runs) {
-      for (let done = 0; done < count; done += partCount) {
-        yield { first: first + done, count: Math.min(partCount, count - done) };
-      }
-    }
   }
 }
 

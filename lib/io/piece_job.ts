@@ -14,7 +14,7 @@ export interface FileTable {
   readonly lengths: readonly number[];
   readonly pieceLength: number;
   /** 20 bytes a piece, shared by all workers; undefined where they are still to be found (create). */
-  readonly hashes: Uint8Array<SharedArrayBuffer> | undefined;
+  readonly hashes: Uint8Array | undefined;
   /** Files may be made and written; links are then refused. */
   readonly writable: boolean;
 }

@@ -52,11 +52,6 @@ export class PiecePool {
     this.workerCount = Math.max(1, workerCount);
   }
 
-  /** Starts all threads now, so that they are ready when the work comes. */
-  start(): void {
-    while (this.#threads.length < this.workerCount) this.#startThread();
-  }
-
   /** Makes a table known; its number goes into the jobs. */
   open(table: Omit<FileTable, "id">): number {
     const id = ++this.#lastId;
@@ -119,6 +114,8 @@ export class PiecePool {
   }
 
   #startThread(): Thread {
+    // This waits for some 20 ms until the thread is there: the others are not to wait for their jobs meanwhile.
+    this.#flush();
     const worker = new Worker(new URL("./piece_worker.ts", import.meta.url), { type: "module" });
     const thread: Thread = { worker, tables: new Set(), outbox: [], transfer: [], queuedBytes: 0 };
     worker.onmessage = (event: MessageEvent<PieceResult[]>) => {
@@ -137,11 +134,13 @@ export class PiecePool {
     if (transfer !== undefined) thread.transfer.push(transfer);
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
-    queueMicrotask(() => this.#flush());
+    queueMicrotask(() => {
+      this.#flushIsDue = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
-    this.#flushIsDue = false;
     for (const thread of this.#threads) {
       if (thread.outbox.length === 0) continue;
       thread.worker.postMessage(thread.outbox, thread.transfer);

@@ -4,14 +4,12 @@ import { command, count, flag, size, text, texts } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
-import { isSafeToCreate } from "../../lib/file_path.ts";
+import { isSafeToCreate, safePart } from "../../lib/file_path.ts";
 import { idLength, type InfoHash } from "../../lib/ids.ts";
-import { PieceFiles } from "../../lib/io/piece_files.ts";
-import { PiecePool } from "../../lib/io/piece_pool.ts";
+import { sweepPieces } from "../../lib/io/piece_sweep.ts";
 import { Layout } from "../../lib/layout.ts";
 import { blockLength, diskWorkersMax, pieceLengthMax } from "../../lib/limits.ts";
 import { formatMagnet } from "../../lib/magnet.ts";
-import { decodeMetainfo } from "../../lib/metainfo.ts";
 import { parseTrackerUrl, parseWebSeedUrl } from "../../lib/remote_url.ts";
 import { buildTorrent, checkTorrentSize, choosePieceLength } from "../../lib/torrent_builder.ts";
 import { PathPattern } from "../path_pattern.ts";
@@ -96,7 +94,7 @@ export const createCommand = command({
         ...(!values.noDate && { creationDate: creationDate ?? files.newestChange }),
         createdBy: `localbt/${context.version}`,
       });
-      warnOfNames(context, bytes);
+      warnOfNames(context, files);
       if (!values.dryRun) {
         if (output.isStdout) context.out(bytes);
         else await output.write(bytes);
@@ -149,9 +147,6 @@ function chooseName({ name, source }: Wish): string {
 
 /** Lists, hashes and looks again. */
 async function hashFiles(context: Context, wish: Wish, output: TorrentOutput) {
-  using pool = new PiecePool(wish.workers === undefined ? {} : { workerCount: wish.workers });
-  // They take as long to start as a folder takes to be listed.
-  pool.start();
   const files = await SourceFiles.list({
     path: wish.source,
     exclude: wish.exclude,
@@ -168,19 +163,26 @@ async function hashFiles(context: Context, wish: Wish, output: TorrentOutput) {
   checkTorrentSize({ totalLength, pieceLength, fileCount: files.files.length });
   const lengths = files.files.map((file) => file.length);
   const layout = new Layout({ pieceLength, fileLengths: lengths });
-  const paths = files.files.map((file) => file.absolutePath);
-  const pieceFiles = new PieceFiles({ pool, layout, paths, lengths, writable: false });
   const pieces = new Uint8Array(layout.pieceCount * idLength);
   const progress = new WorkProgress(context, { label: `hashing ${safeText(files.name)}`, totalBytes: totalLength });
   try {
-    await pieceFiles.work("hash", {
+    await sweepPieces("hash", {
+      layout,
+      paths: files.files.map((file) => file.absolutePath),
+      lengths,
       runs: [{ first: 0, count: layout.pieceCount }],
+      byteCount: totalLength,
+      threadCount: wish.workers,
       onResult: ({ first, count, bytes }) => {
         pieces.set(bytes, first * idLength);
         progress.add(count * pieceLength);
       },
       signal: context.stop,
     });
+  } catch (error) {
+    // A file that has become short, or gone, is better told as one that changed.
+    if (!context.stop.aborted) files.checkUnchanged();
+    throw error;
   } finally {
     progress.finish();
   }
@@ -188,13 +190,15 @@ async function hashFiles(context: Context, wish: Wish, output: TorrentOutput) {
   return { files, layout, pieces };
 }
 
-/** Reads the torrent as others will, and says which names they will not see as they are. */
-function warnOfNames(context: Context, bytes: Uint8Array): void {
-  const changed = decodeMetainfo(bytes).files.filter((file) => file.exactPath !== undefined);
+/** Says which names others will not get as they are. */
+function warnOfNames(context: Context, files: SourceFiles): void {
+  const names = new Set(files.files.flatMap((file) => file.path));
+  const changed = [...names].filter((name) => safePart(name) !== name);
   if (changed.length === 0) return;
-  const first = safeText(changed[0].exactPath?.join("/") ?? "");
   const more = changed.length > 1 ? ` and ${changed.length - 1} more` : "";
-  context.warn(`names that not every system takes will be changed by who downloads them: ${first}${more}`);
+  context.warn(
+    `names that not every system takes will be changed by who downloads them: ${safeText(changed[0])}${more}`,
+  );
 }
 
 function tell(

@@ -1,7 +1,7 @@
 /** Which pieces a check must hash, given what is on disk and what a resume file vouches for. No effects. */
 import type { Bitfield } from "../../lib/bitfield.ts";
-import { type PieceRun } from "../../lib/io/piece_files.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
+import type { PieceRun } from "../../lib/io/piece_runs.ts";
 import { resumeSampleCount } from "../../lib/limits.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import type { ResumeState } from "../resume.ts";

@@ -11,6 +11,7 @@ import type { PieceIndex } from "../../lib/ids.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import { PieceFiles } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";
+import { PieceRuns } from "../../lib/io/piece_runs.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import {
   checkFreeSpace,
@@ -229,7 +230,7 @@ export class Storage {
     let bytesChecked = metainfo.totalLength - plan.toCheckBytes;
     onProgress(bytesChecked);
     await this.#files.work("check", {
-      runs: runsOf(plan.mustCheck),
+      runs: new PieceRuns(runsOf(plan.mustCheck), metainfo),
       onResult: ({ first, bytes }) => {
         plan.statuses.set(bytes, first);
         bytesChecked = Math.min(metainfo.totalLength, bytesChecked + bytes.length * metainfo.pieceLength);
@@ -243,7 +244,7 @@ export class Storage {
   async #sampleIsGood(believed: readonly number[], signal: AbortSignal): Promise<boolean> {
     let isGood = true;
     await this.#files.work("check", {
-      runs: sampleOf(believed).map((first) => ({ first, count: 1 })),
+      runs: new PieceRuns(sampleOf(believed).map((first) => ({ first, count: 1 })), this.#options.metainfo),
       onResult: ({ bytes }) => isGood &&= bytes[0] === PieceStatus.good,
       signal,
     });

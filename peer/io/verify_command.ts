@@ -4,9 +4,8 @@ import { command, count, text } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
-import { PieceFiles } from "../../lib/io/piece_files.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
-import { PiecePool } from "../../lib/io/piece_pool.ts";
+import { sweepPieces } from "../../lib/io/piece_sweep.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
 import { diskWorkersMax } from "../../lib/limits.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
@@ -57,14 +56,12 @@ export const verifyCommand = command({
   },
   examples: ["localbt verify holiday.torrent", "localbt verify -d /srv/share --json holiday.torrent"],
   async run(context, values, [torrentPath]) {
-    using pool = new PiecePool(values.workers === undefined ? {} : { workerCount: values.workers });
     const metainfo = await readTorrentFile(torrentPath);
-    pool.start();
     const directory = values.data === undefined
       ? await findDataDirectory(metainfo, torrentPath)
       : await readDataOption(metainfo, values.data);
     try {
-      const report = await verify(context, { metainfo, directory, pool });
+      const report = await verify(context, { metainfo, directory, workers: values.workers });
       tell(context, report);
       return report.isWhole ? ExitCode.done : ExitCode.dataMismatch;
     } catch (error) {
@@ -84,25 +81,22 @@ async function readDataOption(metainfo: Metainfo, given: string): Promise<string
 
 async function verify(
   context: Context,
-  { metainfo, directory, pool }: { metainfo: Metainfo; directory: string; pool: PiecePool },
+  { metainfo, directory, workers }: { metainfo: Metainfo; directory: string; workers: number | undefined },
 ): Promise<Report> {
   const paths = sourcePaths(metainfo, directory);
   const states = paths.map(sourceState);
-  const lengths = metainfo.files.map((file) => file.length);
-  const files = new PieceFiles({
-    pool,
-    layout: metainfo.layout,
-    paths,
-    lengths,
-    hashes: metainfo.pieces,
-    writable: false,
-  });
   const { statuses, mustCheck, toCheckBytes } = planCheck({ metainfo, states, have: undefined, vouched: [] });
   const label = `checking ${safeText(metainfo.name)}`;
   const progress = new WorkProgress(context, { label, totalBytes: toCheckBytes });
   try {
-    await files.work("check", {
+    await sweepPieces("check", {
+      layout: metainfo.layout,
+      paths,
+      lengths: metainfo.files.map((file) => file.length),
+      hashes: metainfo.pieces,
       runs: runsOf(mustCheck),
+      byteCount: toCheckBytes,
+      threadCount: workers,
       onResult: ({ first, bytes }) => {
         statuses.set(bytes, first);
         progress.add(bytes.length * metainfo.pieceLength);

@@ -4,6 +4,7 @@ import type { PieceIndex } from "../../../lib/ids.ts";
 import { PieceFiles } from "../../../lib/io/piece_files.ts";
 import { PieceStatus } from "../../../lib/io/piece_job.ts";
 import { PiecePool } from "../../../lib/io/piece_pool.ts";
+import { PieceRuns } from "../../../lib/io/piece_runs.ts";
 import { Layout } from "../../../lib/layout.ts";
 import { makeSample, type Sample, TempFolder } from "../../peer/io/sample_torrent.ts";
 
@@ -71,11 +72,11 @@ Deno.test("PieceFiles.work() hashes and checks every piece once", async () => {
   const small = makeSample([{ path: ["a"], length: 40_000_000 }], { length: 16_384 });
   await Deno.writeFile(folder.at("f0"), small.contents[0]);
   const files = open(small, { folder, pool, writable: false });
-  const runs = [{ first: 0, count: small.metainfo.pieceCount }];
+  const all = () => new PieceRuns([{ first: 0, count: small.metainfo.pieceCount }], small.metainfo);
   const hashes = new Uint8Array(small.metainfo.pieces.length);
   let count = 0;
   await files.work("hash", {
-    runs,
+    runs: all(),
     onResult: (result) => {
       hashes.set(result.bytes, 20 * result.first);
       count += result.count;
@@ -85,7 +86,7 @@ Deno.test("PieceFiles.work() hashes and checks every piece once", async () => {
   assertEquals(count, small.metainfo.pieceCount);
   assertEquals(hashes, small.metainfo.pieces);
   const statuses: number[] = [];
-  await files.work("check", { runs, onResult: ({ bytes }) => statuses.push(...bytes), signal: never });
+  await files.work("check", { runs: all(), onResult: ({ bytes }) => statuses.push(...bytes), signal: never });
   assertEquals(statuses.filter((status) => status === PieceStatus.good).length, small.metainfo.pieceCount);
 });
 
@@ -100,7 +101,7 @@ Deno.test("PieceFiles.work() stops when its signal aborts", async () => {
   const stop = new AbortController();
   let count = 0;
   const work = files.work("hash", {
-    runs: [{ first: 0, count: layout.pieceCount }],
+    runs: new PieceRuns([{ first: 0, count: layout.pieceCount }], layout),
     onResult: (result) => {
       count += result.count;
       stop.abort("SIGINT");
