@@ -21,8 +21,8 @@ const permissions = [
   "--allow-sys=networkInterfaces",
 ];
 
-/** Loaded at run time by name, so the compiler does not see them. */
-const workers = ["lib/io/piece_worker.ts"];
+/** Loaded at run time by name, so the compiler does not see them: the worker, and what the demo shares. */
+const hidden = ["lib/io/piece_worker.ts", "data/sample"];
 
 function fail(message: string): never {
   console.error(`build: ${message}`);
@@ -50,7 +50,7 @@ async function run(program: string, args: string[]): Promise<number> {
 const { target, rest } = takeTarget(Deno.args);
 const system = target ?? Deno.build.target;
 const output = (target === undefined ? "localbt" : `localbt-${target}`) + (system.includes("windows") ? ".exe" : "");
-const included = workers.flatMap((path) => ["--include", path]);
+const included = hidden.flatMap((path) => ["--include", path]);
 const chosenTarget = target === undefined ? [] : ["--target", target];
 const code = await run(Deno.execPath(), [
   "compile",
