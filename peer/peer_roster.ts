@@ -151,7 +151,7 @@ export class PeerRoster {
     if (isSimultaneous && session.isOutgoing === (this.#ownPeerId < peerId)) {
       session.listenEndpoint ??= twin.listenEndpoint;
       this.close(twin, "the peer is connected twice", now);
-      return;
+      return this.learnListenPort(session);
     }
     if (session.isOutgoing) twin.listenEndpoint ??= session.endpoint;
     throw new ProtocolError("the peer is connected twice");

@@ -101,8 +101,9 @@ export class Torrent {
     return !this.#roster.sessions.get(connection)?.isCongested;
   }
 
-  /** When (monotonic ms) the next tick has something to do. */
+  /** When (monotonic ms) the next tick has something to do; Infinity after the stop. */
   wakeAt(now: number): number {
+    if (this.#isStopped) return Infinity;
     const throttledDownload = this.#table.isComplete ? Infinity : this.#options.downloadLimiter.readyAt(now);
     const downloadAt = throttledDownload > now ? throttledDownload : Infinity;
     return Math.min(this.#upkeepAt, this.#uploader.wakeAt(now), downloadAt);
