@@ -190,8 +190,8 @@ export const diskWorkersMax = 8;
 export const hashBufferBytes = 256 * KiB;
 /** Bytes of one job of hashing: some 5 ms, so that progress, Ctrl-C and an even end of all workers come cheaply. */
 export const hashJobBytes = 8 * MiB;
-/** Bytes that the main thread hashes between two looks at its messages and signals. */
-export const ownHashJobBytes = 4 * MiB;
+/** Bytes that a thread hashes between two looks at what is left: 2 ms, so that all of them end together. */
+export const sweepPartBytes = 4 * MiB;
 /** Bytes of hashing that are worth another thread: it takes the main thread 20 ms to start one. */
 export const bytesWorthAWorker = 32 * MiB;
 /** Bytes of results that a disk worker gathers into one message: a message costs as much as moving 64 KiB. */

@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../bytes.ts";
 import type { DiskFailure } from "./disk_error.ts";
+import type { SharedSweepMemory } from "./shared_sweep.ts";
 
 /** The files under one torrent, sent to each worker once. */
 export interface FileTable {
@@ -57,6 +58,7 @@ export type PieceJob =
     readonly first: number;
     readonly count: number;
   }
+  | { readonly kind: "sweep"; readonly id: number; readonly tableId: number; readonly memory: SharedSweepMemory }
   | { readonly kind: "probe"; readonly id: number; readonly tableId: number; readonly fileIndex: number };
 
 /** A job that is answered. */

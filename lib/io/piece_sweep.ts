@@ -1,67 +1,73 @@
 /**
  * Hashing or checking many pieces with all cores, the main thread's too: for commands that do nothing else meanwhile.
  *
- * Starting a worker costs 20 ms of the main thread and of another core, which is a fifth of what all else costs for some
- * dozens of MiB: so the main thread takes its part, and workers are started as the amount of work is worth it.
+ * Starting a worker costs 20 ms of the main thread and of another core, as much as hashing some 30 MiB: so the main
+ * thread takes its part, and workers are started as the amount of work is worth it.
  */
 import { setImmediate } from "node:timers";
-import { bytesWorthAWorker, ownHashJobBytes } from "../limits.ts";
+import { bytesWorthAWorker } from "../limits.ts";
 import { errorOfFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
-import { PieceFiles, type PieceFilesOptions, type PieceRunResult } from "./piece_files.ts";
 import type { FileTable } from "./piece_job.ts";
 import { defaultWorkerCount, PiecePool } from "./piece_pool.ts";
-import { type PieceRun, PieceRuns } from "./piece_runs.ts";
+import type { PieceRun } from "./piece_runs.ts";
+import { SharedSweep } from "./shared_sweep.ts";
 
-export interface PieceSweep extends Omit<PieceFilesOptions, "pool" | "writable"> {
-  readonly runs: Iterable<PieceRun>;
+export interface SweepOptions {
+  /** The files; nothing is written to them. */
+  readonly table: Omit<FileTable, "id" | "writable">;
+  readonly pieceCount: number;
+  /** Pieces to work on; all without it. */
+  readonly runs?: Iterable<PieceRun>;
   /** Bytes of all runs. */
   readonly byteCount: number;
   /** Threads, this one included; one a core without it. */
   readonly threadCount: number | undefined;
-  /** Called for each part of a run, in any order. */
-  readonly onResult: (result: PieceRunResult) => void;
+  /** Told the pieces done so far, by all threads. */
+  readonly onProgress: (doneCount: number) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Checks (a PieceStatus a piece) or hashes (20 bytes a piece) the runs.
+ * Checks (a PieceStatus a piece, absent where it is not in the runs) or hashes (20 bytes a piece).
  *
- * @returns rejects with UserError on the first disk error, and with the signal's reason when it aborts
+ * @returns the results of all pieces; rejects with UserError on the first disk error, and with the signal's reason when
+ *   it aborts
  */
-export async function sweepPieces(kind: "check" | "hash", sweep: PieceSweep): Promise<void> {
-  const { layout, byteCount, threadCount = defaultWorkerCount(), onResult, signal } = sweep;
-  const runs = new PieceRuns(sweep.runs, layout);
+export async function sweepPieces(kind: "check" | "hash", options: SweepOptions): Promise<Uint8Array> {
+  const { table, pieceCount, byteCount, threadCount = defaultWorkerCount(), onProgress, signal } = options;
+  const { runs = [{ first: 0, count: pieceCount }] } = options;
+  const sweep = SharedSweep.plan(kind, { runs, pieceLength: table.pieceLength, pieceCount });
+  using pool = new PiecePool({ workerCount: threadCount - 1 });
+  const tableId = pool.open({ ...table, writable: false });
   const workerCount = Math.min(threadCount - 1, Math.floor(byteCount / bytesWorthAWorker));
-  if (workerCount < 1) return await sweepHere(kind, { sweep, runs, signal });
-  using pool = new PiecePool({ workerCount });
-  const files = new PieceFiles({ ...sweep, pool, writable: false });
-  // What fails in one place ends the work in the other.
-  const failure = new AbortController();
-  const either = AbortSignal.any([signal, failure.signal]);
-  const parts = [
-    files.work(kind, { runs, onResult, signal: either }),
-    sweepHere(kind, { sweep, runs, signal: either }),
-  ];
+  const workers = Array.from(
+    { length: workerCount },
+    () => pool.submit({ kind: "sweep", tableId, memory: sweep.memory }, { weight: 1 }),
+  );
   try {
-    await Promise.all(parts);
+    await Promise.all([...workers, sweepHere(sweep, { table, onProgress, signal })]);
   } catch (error) {
-    failure.abort();
-    await Promise.allSettled(parts);
+    sweep.stop();
+    // The others' failures, if any, are the same or come from the end of the pool.
+    for (const worker of workers) worker.catch(() => {});
     throw error;
   }
+  onProgress(sweep.doneCount);
+  return sweep.memory.results;
 }
 
 async function sweepHere(
-  kind: "check" | "hash",
-  { sweep, runs, signal }: { sweep: PieceSweep; runs: PieceRuns; signal: AbortSignal },
+  sweep: SharedSweep,
+  { table, onProgress, signal }: Pick<SweepOptions, "table" | "onProgress" | "signal">,
 ): Promise<void> {
   const disk = new PieceDisk();
-  disk.open({ ...tableOf(sweep), id: 1 });
+  disk.open({ ...table, id: 1, writable: false });
   try {
-    for (let run = runs.take(ownHashJobBytes); run !== undefined; run = runs.take(ownHashJobBytes)) {
+    for (let run = sweep.take(); run !== undefined; run = sweep.take()) {
       signal.throwIfAborted();
-      sweep.onResult({ ...run, bytes: disk[kind](1, run) });
+      sweep.finish(run, disk[sweep.memory.kind](1, run));
+      onProgress(sweep.doneCount);
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     signal.throwIfAborted();
@@ -70,8 +76,4 @@ async function sweepHere(
   } finally {
     disk.forget(1);
   }
-}
-
-function tableOf({ layout, paths, lengths, hashes }: PieceSweep): Omit<FileTable, "id"> {
-  return { paths, lengths, pieceLength: layout.pieceLength, hashes, writable: false };
 }

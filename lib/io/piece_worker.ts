@@ -8,6 +8,7 @@ import { resultBatchBytes } from "../limits.ts";
 import { describeFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
 import type { AnsweredJob, PieceJob, PieceResult } from "./piece_job.ts";
+import { SharedSweep } from "./shared_sweep.ts";
 
 /** What this module uses of a worker's global scope. */
 interface WorkerScope {
@@ -35,6 +36,13 @@ function perform(job: AnsweredJob): PieceResult {
       return { id, ok: true, bytes: disk.hash(tableId, job) };
     case "check":
       return { id, ok: true, bytes: disk.check(tableId, job) };
+    case "sweep": {
+      const sweep = new SharedSweep(job.memory);
+      for (let run = sweep.take(); run !== undefined; run = sweep.take()) {
+        sweep.finish(run, disk[job.memory.kind](tableId, run));
+      }
+      return { id, ok: true };
+    }
     case "probe":
       return { id, ok: disk.probe(tableId, job) };
   }

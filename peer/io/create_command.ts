@@ -5,7 +5,7 @@ import type { Context } from "../../lib/cli/context.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { isSafeToCreate, safePart } from "../../lib/file_path.ts";
-import { idLength, type InfoHash } from "../../lib/ids.ts";
+import type { InfoHash } from "../../lib/ids.ts";
 import { sweepPieces } from "../../lib/io/piece_sweep.ts";
 import { Layout } from "../../lib/layout.ts";
 import { blockLength, diskWorkersMax, pieceLengthMax } from "../../lib/limits.ts";
@@ -163,20 +163,16 @@ async function hashFiles(context: Context, wish: Wish, output: TorrentOutput) {
   checkTorrentSize({ totalLength, pieceLength, fileCount: files.files.length });
   const lengths = files.files.map((file) => file.length);
   const layout = new Layout({ pieceLength, fileLengths: lengths });
-  const pieces = new Uint8Array(layout.pieceCount * idLength);
   const progress = new WorkProgress(context, { label: `hashing ${safeText(files.name)}`, totalBytes: totalLength });
+  let pieces: Uint8Array;
   try {
-    await sweepPieces("hash", {
-      layout,
-      paths: files.files.map((file) => file.absolutePath),
-      lengths,
-      runs: [{ first: 0, count: layout.pieceCount }],
+    const paths = files.files.map((file) => file.absolutePath);
+    pieces = await sweepPieces("hash", {
+      table: { paths, lengths, pieceLength, hashes: undefined },
+      pieceCount: layout.pieceCount,
       byteCount: totalLength,
       threadCount: wish.workers,
-      onResult: ({ first, count, bytes }) => {
-        pieces.set(bytes, first * idLength);
-        progress.add(count * pieceLength);
-      },
+      onProgress: (doneCount) => progress.update(doneCount * pieceLength),
       signal: context.stop,
     });
   } catch (error) {

@@ -85,28 +85,28 @@ async function verify(
 ): Promise<Report> {
   const paths = sourcePaths(metainfo, directory);
   const states = paths.map(sourceState);
-  const { statuses, mustCheck, toCheckBytes } = planCheck({ metainfo, states, have: undefined, vouched: [] });
+  const { mustCheck, toCheckBytes } = planCheck({ metainfo, states, have: undefined, vouched: [] });
   const label = `checking ${safeText(metainfo.name)}`;
   const progress = new WorkProgress(context, { label, totalBytes: toCheckBytes });
   try {
-    await sweepPieces("check", {
-      layout: metainfo.layout,
-      paths,
-      lengths: metainfo.files.map((file) => file.length),
-      hashes: metainfo.pieces,
+    const checked = await sweepPieces("check", {
+      table: {
+        paths,
+        lengths: metainfo.files.map((file) => file.length),
+        pieceLength: metainfo.pieceLength,
+        hashes: metainfo.pieces,
+      },
+      pieceCount: metainfo.pieceCount,
       runs: runsOf(mustCheck),
       byteCount: toCheckBytes,
       threadCount: workers,
-      onResult: ({ first, bytes }) => {
-        statuses.set(bytes, first);
-        progress.add(bytes.length * metainfo.pieceLength);
-      },
+      onProgress: (doneCount) => progress.update(doneCount * metainfo.pieceLength),
       signal: context.stop,
     });
+    return reportOf(metainfo, { directory, states, statuses: checked });
   } finally {
     progress.finish();
   }
-  return reportOf(metainfo, { directory, states, statuses });
 }
 
 function reportOf(

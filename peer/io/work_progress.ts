@@ -19,11 +19,12 @@ export class WorkProgress {
     this.#totalBytes = totalBytes;
   }
 
-  /** Counts bytes that are done; more than the total are not told. */
-  add(bytes: number): void {
+  /** Tells the bytes that are done so far; more than the total are not told. */
+  update(doneBytes: number): void {
     const now = this.#context.now();
-    this.#doneBytes = Math.min(this.#totalBytes, this.#doneBytes + bytes);
-    this.#meter.add(bytes, now);
+    const done = Math.min(this.#totalBytes, doneBytes);
+    this.#meter.add(done - this.#doneBytes, now);
+    this.#doneBytes = done;
     const bytesPerSecond = this.#meter.rate(now);
     this.#line.update({
       label: this.#label,
