@@ -50,7 +50,8 @@ function figures(state: ProgressState): { text: string; rank: number }[] {
   if (state.peers !== undefined) {
     parts.push({ text: `${state.peers} ${state.peers === 1 ? "peer" : "peers"}`, rank: 4 });
   }
-  if (state.etaSeconds !== undefined && Number.isFinite(state.etaSeconds)) {
+  const isDone = state.bytes >= state.totalBytes;
+  if (state.etaSeconds !== undefined && Number.isFinite(state.etaSeconds) && !isDone) {
     parts.push({ text: `${formatDuration(Math.max(1, Math.ceil(state.etaSeconds)) * 1000)} left`, rank: 2 });
   }
   if (state.note !== undefined) parts.push({ text: state.note, rank: 6 });

@@ -13,7 +13,6 @@ import {
   type ScrapeCounts,
   TrackerFailure,
 } from "../../lib/announce/request.ts";
-import type { Bytes } from "../../lib/bytes.ts";
 import { canonicalHost, encodeAddress, isLoopback } from "../../lib/endpoint.ts";
 import { ProtocolError, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
@@ -106,7 +105,7 @@ function isHttp(url: URL): boolean {
 }
 
 /** The whole body after decompression; more than the bound is an error, however well it was packed. */
-async function readBody(response: Response): Promise<Bytes> {
+async function readBody(response: Response): Promise<Uint8Array> {
   if (response.body === null) return new Uint8Array(0);
   const limited = new LimitedBytesTransformStream(trackerReplyBytesMax, { error: true });
   try {
@@ -118,7 +117,7 @@ async function readBody(response: Response): Promise<Bytes> {
 }
 
 /** Some trackers refuse with a status of their own and the reason in bencode all the same. */
-function decodeBody<T>(response: Response, body: Bytes, decode: (body: Uint8Array) => T): T {
+function decodeBody<T>(response: Response, body: Uint8Array, decode: (body: Uint8Array) => T): T {
   if (response.ok) return decode(body);
   try {
     decode(body);

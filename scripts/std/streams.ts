@@ -5,8 +5,8 @@ interface Streams {
   LimitedBytesTransformStream: new (
     size: number,
     options?: { error?: boolean },
-  ) => TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>;
-  toBytes(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Uint8Array<ArrayBuffer>>;
+  ) => TransformStream<Uint8Array, Uint8Array>;
+  toBytes(stream: ReadableStream<Uint8Array>): Promise<Uint8Array>;
 }
 
 const typed: Streams = untyped;
