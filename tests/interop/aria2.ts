@@ -4,6 +4,7 @@ import type { Client, Peer, StartOptions } from "./client.ts";
 import { freePort } from "./free_port.ts";
 import { loopback } from "./host.ts";
 import { runs } from "./installed.ts";
+import { besideHarness } from "./path.ts";
 import type { Scene } from "./scene.ts";
 
 /** The lines of the debug log that are kept: exceptions with their causes, the milestones, and what a person would see. */
@@ -41,7 +42,7 @@ export const aria2: Client = {
         return ofUse.test(text) && !isReply;
       },
     });
-    await child.line(/IPv4 BitTorrent: listening on TCP port/, 15_000);
+    if (!options.isBench) await child.line(/IPv4 BitTorrent: listening on TCP port/, 15_000);
     return new Aria2Peer(child, `${host.address}:${port}`, () => fetched);
   },
 };
@@ -67,8 +68,9 @@ function aria2Options(options: StartOptions, address: string, port: number): str
     "--enable-color=false",
     "--show-console-readout=false",
     "--console-log-level=error",
-    "--log=-",
-    "--log-level=debug",
+    ...(options.isBench
+      ? ["--disk-cache=64M", `--on-bt-download-complete=${besideHarness("say_complete.sh")}`]
+      : ["--log=-", "--log-level=debug"]),
     "--allow-overwrite=true",
     `--max-upload-limit=${options.uploadLimit ?? 0}`,
     `--max-download-limit=${options.downloadLimit ?? 0}`,
@@ -82,6 +84,7 @@ function aria2Options(options: StartOptions, address: string, port: number): str
 /** A running aria2. */
 class Aria2Peer implements Peer {
   readonly name: string;
+  readonly pid: number;
   readonly endpoint: string;
   readonly #child: Child;
   readonly #fetched: () => number;
@@ -90,6 +93,7 @@ class Aria2Peer implements Peer {
     this.#child = child;
     this.#fetched = fetched;
     this.name = child.name;
+    this.pid = child.pid;
     this.endpoint = endpoint;
   }
 

@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly uploadLimit?: number;
   /** Bytes a second. */
   readonly downloadLimit?: number;
+  /** For measurements: set up for speed, and without the logs that `protocolErrors` and `fetchedBytes` read. */
+  readonly isBench?: boolean;
   /** Where it lives; default: 127.0.0.1 of this machine. */
   readonly host?: Host;
 }
@@ -23,6 +25,7 @@ export interface StartOptions {
 export interface Peer {
   /** "aria2 (download)". */
   readonly name: string;
+  readonly pid: number;
   /** Where it accepts peers, as "host:port". */
   readonly endpoint: string;
   /** Waits until it says that every piece is there and checked; goes on seeding afterwards. */

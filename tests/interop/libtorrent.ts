@@ -28,6 +28,7 @@ export const libtorrent: Client = {
         options.directory,
         host.address,
         ...(options.peers ?? []).map((peer) => `peer=${peer}`),
+        ...(options.isBench ? ["bench=1"] : []),
         ...(options.uploadLimit ? [`up=${options.uploadLimit}`] : []),
         ...(options.downloadLimit ? [`down=${options.downloadLimit}`] : []),
       ],
@@ -40,12 +41,14 @@ export const libtorrent: Client = {
 /** A running libtorrent, seen through the lines that it prints. */
 export class LibtorrentPeer implements Peer {
   readonly name: string;
+  readonly pid: number;
   readonly endpoint: string;
   readonly #child: Child;
 
   constructor(child: Child, endpoint: string) {
     this.#child = child;
     this.name = child.name;
+    this.pid = child.pid;
     this.endpoint = endpoint;
   }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A libtorrent peer for the interop tests: one torrent, plain TCP, no DHT, PEX, LSD, UPnP or uTP.
 
-usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES]
+usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1]
+bench=1 sets it up for speed, and leaves out the alerts about peers.
 MODE is seed (the data is whole and not checked again) or download (what is there is checked first).
 
 Prints, a line each: LISTENING PORT; FINISHED; HAVE BYTES FETCHED BYTES (on change, at most 10 a second); FAULT TEXT for
@@ -55,6 +56,17 @@ def settings(address, limits):
     }
 
 
+def make_fast(pack):
+    """The settings that were the fastest on two cores."""
+    pack.update({
+        "aio_threads": 2, "hashing_threads": 1, "checking_mem_usage": 2048, "send_buffer_watermark": 2 << 20,
+        "send_buffer_watermark_factor": 150, "send_buffer_low_watermark": 1 << 20, "max_out_request_queue": 2000,
+        "max_queued_disk_bytes": 16 << 20, "send_socket_buffer_size": 1 << 20, "recv_socket_buffer_size": 1 << 20,
+        "unchoke_slots_limit": -1, "connection_speed": 500, "max_peer_recv_buffer_size": 5 << 20,
+        "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification,
+    })
+
+
 def main():
     mode, torrent, directory, address = sys.argv[1:5]
     peers, limits = [], {}
@@ -65,7 +77,10 @@ def main():
             peers.append((host.strip("[]"), int(port)))
         else:
             limits[key] = int(value)
-    session = lt.session(settings(address, limits))
+    pack = settings(address, limits)
+    if limits.get("bench"):
+        make_fast(pack)
+    session = lt.session(pack)
     # loopback peers are in a class without limits unless every address is put into the global one
     everyone = lt.ip_filter()
     everyone.add_rule("0.0.0.0", "255.255.255.255", 1)

@@ -99,7 +99,9 @@ export const localbt: Client & { start(scene: Scene, options: StartOptions): Pro
       options.mode,
       options.torrent,
       "--json",
-      ...(options.mode === "seed" ? ["--data", options.directory] : ["--seed", "--output", options.directory]),
+      ...(options.mode === "seed"
+        ? ["--data", options.directory, ...(options.isBench ? ["--no-verify"] : [])]
+        : ["--seed", "--output", options.directory]),
       ...["--port", String(port)],
       ...(options.peers ?? []).flatMap((peer) => ["--peer", peer]),
       ...(options.uploadLimit ? ["--upload-limit", String(options.uploadLimit)] : []),
@@ -114,11 +116,13 @@ export const localbt: Client & { start(scene: Scene, options: StartOptions): Pro
 export class LocalbtPeer implements Peer {
   readonly child: Child;
   readonly name: string;
+  readonly pid: number;
   readonly endpoint: string;
 
   constructor(child: Child, endpoint: string) {
     this.child = child;
     this.name = child.name;
+    this.pid = child.pid;
     this.endpoint = endpoint;
   }
 

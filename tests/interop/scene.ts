@@ -17,8 +17,9 @@ export class Scene implements AsyncDisposable {
     this.folder = folder;
   }
 
-  static async open(): Promise<Scene> {
-    return new Scene(await Deno.makeTempDir({ prefix: "localbt-test-" }));
+  /** @param parent the folder to make its own in; default: the system's for temporary files */
+  static async open(parent?: string): Promise<Scene> {
+    return new Scene(await Deno.makeTempDir({ prefix: "localbt-test-", ...(parent ? { dir: parent } : {}) }));
   }
 
   /** A new empty folder inside this scene's. */

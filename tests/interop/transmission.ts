@@ -106,6 +106,7 @@ function settings(options: StartOptions, address: string, port: number, rpcPort:
 /** A running transmission-daemon. */
 class TransmissionPeer implements Peer {
   readonly name: string;
+  readonly pid: number;
   readonly endpoint: string;
   readonly #scene: Scene;
   readonly #child: Child;
@@ -117,6 +118,7 @@ class TransmissionPeer implements Peer {
     this.#scene = scene;
     this.#child = child;
     this.name = child.name;
+    this.pid = child.pid;
     this.endpoint = `${host.address}:${port}`;
     this.#remoteCommand = [...host.prefix, "transmission-remote", String(rpcPort)];
   }
