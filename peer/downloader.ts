@@ -19,10 +19,12 @@ import type { PiecePicker } from "./piece_picker.ts";
 import type { ActivePiece, PieceTable } from "./piece_table.ts";
 import type { PeerSession } from "./peer_session.ts";
 
-/** Whole pieces that we have before rarity counts: until then any piece is a start. */
+/** Pieces that we have or have begun before rarity counts: until then any piece is a start. */
 const randomFirstPieces = 4;
 /** Requests in flight above which a peer does not repeat what others were asked for. */
 const endgameInFlightMax = 16;
+/** Milliseconds that a new peer gets to unchoke us before we ask for the pieces that need no unchoke. */
+const allowedFastDelayMs = 2_000;
 /** Milliseconds without requests for a peer that rejects them. */
 const rejectPauseMs = 1_000;
 
@@ -63,7 +65,7 @@ export class Downloader {
   /** Asks the peer for as many blocks as its window has room for. */
   fill(session: PeerSession, now: number): void {
     if (this.#isStopped || !session.amInterested || now < session.quietUntil) return;
-    if (session.peerChoking && session.allowedFast.size === 0) return;
+    if (session.peerChoking && !this.#mayUseAllowedFast(session, now)) return;
     if (session.exhaustedAt === this.#epoch) return;
     for (let room = session.requests.room(now); room > 0; room--) {
       const active = this.#nextPieceFor(session);
@@ -78,6 +80,11 @@ export class Downloader {
       session.requests.add(this.#keyOf(active.piece, block), now);
       session.sendRequest(active.piece, block * blockLength, length);
     }
+  }
+
+  /** Only who has to wait takes its allowed-fast pieces: they are the same for a whole LAN, and often unchoke follows. */
+  #mayUseAllowedFast(session: PeerSession, now: number): boolean {
+    return session.allowedFast.size > 0 && now - session.connectedAt >= allowedFastDelayMs;
   }
 
   /** Fills every peer's window: memory, the limiter or a piece has become free. */
@@ -228,7 +235,8 @@ export class Downloader {
     for (let piece = session.suggested.pop(); piece !== undefined; piece = session.suggested.pop()) {
       if (this.#isMissingAt(session, piece)) return piece as PieceIndex;
     }
-    return this.#picker.pick(session.has, { isFirst: this.#table.have.count < randomFirstPieces });
+    const begunCount = this.#layout.pieceCount - this.#table.missingCount;
+    return this.#picker.pick(session.has, { isFirst: begunCount < randomFirstPieces });
   }
 
   #isMissingAt(session: PeerSession, piece: number): boolean {
