@@ -149,10 +149,12 @@ Deno.test("Torrent asks another peer for what was rejected, and leaves the first
   assertGreater(first.openRequests.length, 0);
 });
 
-Deno.test("Torrent asks a choking peer for allowed-fast pieces only", () => {
+Deno.test("Torrent asks who keeps choking for allowed-fast pieces only, and gives it time to unchoke first", () => {
   const stage = new TorrentStage(content);
   const peer = stage.join({ has: bitfieldOf("************") });
   peer.say((out) => (out.piece(MessageId.allowedFast, 3), out.piece(MessageId.allowedFast, 5)));
+  assertEquals(peer.openRequests, []);
+  stage.pass(2_500);
   assertEquals(piecesOf(peer.openRequests).toSorted(), [3, 5]);
   peer.serve();
   assertEquals(stage.torrent.stats(stage.now).havePieces, 2);

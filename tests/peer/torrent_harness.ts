@@ -48,7 +48,7 @@ interface Pipe {
   readonly frames: FrameReader;
   isHandshakeOver: boolean;
   /** Writes that the receiver has not read, with what the sender waits for. */
-  readonly held: { bytes: Bytes; original: Bytes }[];
+  readonly held: { bytes: Bytes; original: Bytes | undefined }[];
   /** Bytes leave in order. */
   arrivesAt: number;
   isClosed: boolean;
@@ -286,13 +286,19 @@ export class VirtualSwarm {
     if (pipe === undefined) return;
     const bytes = original.slice();
     if (this.tap !== undefined) this.#tapBytes(pipe, bytes);
+    // A slow link carries a large write bit by bit; the write is over when its last byte has arrived.
     const uplink = peer.options.uplink ?? Infinity;
-    peer.uplinkFreeAt = Math.max(this.now, peer.uplinkFreeAt) + (bytes.length / uplink) * 1000;
-    pipe.arrivesAt = Math.max(pipe.arrivesAt, peer.uplinkFreeAt + this.#latencyMs);
-    this.#queue.add(pipe.arrivesAt, () => {
-      pipe.held.push({ bytes, original });
-      this.#readHeld(pipe);
-    });
+    const partLength = uplink === Infinity ? bytes.length : Math.max(1_500, Math.floor(uplink / 100));
+    for (let at = 0; at < bytes.length; at += partLength) {
+      const part = bytes.subarray(at, at + partLength);
+      const isLast = at + part.length === bytes.length;
+      peer.uplinkFreeAt = Math.max(this.now, peer.uplinkFreeAt) + (part.length / uplink) * 1000;
+      pipe.arrivesAt = Math.max(pipe.arrivesAt, peer.uplinkFreeAt + this.#latencyMs);
+      this.#queue.add(pipe.arrivesAt, () => {
+        pipe.held.push({ bytes: part, original: isLast ? original : undefined });
+        this.#readHeld(pipe);
+      });
+    }
   }
 
   #tapBytes(pipe: Pipe, bytes: Bytes): void {
@@ -307,15 +313,16 @@ export class VirtualSwarm {
     const { to, toConnection } = pipe;
     while (pipe.held.length > 0 && !to.isFrozen && to.torrent.mayRead(toConnection)) {
       const { bytes, original } = pipe.held.shift()!;
-      original.fill(0xee);
-      if (!pipe.isClosed) {
-        this.#queue.add(
-          this.now,
-          () => this.apply(pipe.from, { kind: "sent", connection: pipe.fromConnection, bytes: original }),
-        );
-      }
+      if (original !== undefined) this.#endWrite(pipe, original);
       this.#deliver(pipe, bytes);
     }
+  }
+
+  /** The memory of a write is its sender's again. */
+  #endWrite({ from, fromConnection, isClosed }: Pipe, original: Bytes): void {
+    original.fill(0xee);
+    if (isClosed) return;
+    this.#queue.add(this.now, () => this.apply(from, { kind: "sent", connection: fromConnection, bytes: original }));
   }
 
   #deliver(pipe: Pipe, bytes: Bytes): void {
