@@ -80,6 +80,7 @@ export class Downloader {
       session.requests.add(this.#keyOf(active.piece, block), now);
       session.sendRequest(active.piece, block * blockLength, length);
     }
+    session.requests.filled(now);
   }
 
   /** Only who has to wait takes its allowed-fast pieces: they are the same for a whole LAN, and often unchoke follows. */

@@ -1,11 +1,12 @@
 /**
  * What we asked of one peer and have not got: how many requests may be under way, which ones are, and since when.
  *
- * About one second's worth of the peer's rate is kept in flight, never above its `reqq`: enough that the wire never runs
- * dry, not so much that a slow source is booked out for its slower half.
+ * What is kept in flight follows the peer's rate, and how it answers, never above its `reqq`: enough that the wire never
+ * runs dry, not so much that a slow source is booked out by the first who ask.
  */
 import { RateMeter } from "../lib/rate_meter.ts";
 import { blockLength, requestsInFlightDefault, requestsInFlightMax, requestsInFlightMin } from "../lib/limits.ts";
+import { RequestSpan } from "./request_span.ts";
 
 /** A block of a torrent as one number: piece * blocksPerPiece + block. */
 export type BlockKey = number;
@@ -14,6 +15,7 @@ export class RequestWindow {
   /** Requests under way, with the time of each, the oldest first. */
   readonly #sentAt = new Map<BlockKey, number>();
   readonly #meter = new RateMeter(1_000);
+  readonly #span = new RequestSpan();
   #peerQueueMax = requestsInFlightDefault;
   /** When the peer last delivered, or was first asked after nothing was under way. */
   #progressAt = 0;
@@ -39,11 +41,16 @@ export class RequestWindow {
     return this.#meter.rate(now);
   }
 
+  /** The window was filled to the brim: only its size keeps more from being asked for. */
+  filled(now: number): void {
+    this.#span.look(this.#meter.rate(now), now);
+  }
+
   /** How many more requests may go out now. */
   room(now: number): number {
     if (this.isSnubbed) return 1 - this.#sentAt.size;
-    const blocksPerSecond = this.#meter.rate(now) / blockLength;
-    const wanted = Math.max(requestsInFlightMin, Math.ceil(blocksPerSecond) + requestsInFlightMin / 2);
+    const blocksPerSpan = (this.#meter.rate(now) / blockLength) * this.#span.seconds;
+    const wanted = Math.max(requestsInFlightMin, Math.ceil(blocksPerSpan) + requestsInFlightMin / 2);
     return Math.min(wanted, this.#peerQueueMax, requestsInFlightMax) - this.#sentAt.size;
   }
 
