@@ -16,7 +16,7 @@ export const inputs: readonly PayloadKind[] = [
 ];
 
 /** Milliseconds that a transfer may take; Transmission needs several seconds to gather speed. */
-const transferDeadlineMs = 25_000;
+const transferDeadlineMs = 60_000;
 
 /** Data in a folder, and its torrent by our `create`. */
 export interface Share {
