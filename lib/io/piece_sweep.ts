@@ -4,7 +4,7 @@
  * Starting a worker costs 20 ms of the main thread and of another core, as much as hashing some 30 MiB: so the main
  * thread takes its part, and workers are started as the amount of work is worth it.
  */
-import { setImmediate } from "node:timers";
+import { setImmediate, setTimeout } from "node:timers";
 import { bytesWorthAWorker } from "../limits.ts";
 import { errorOfFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
@@ -12,6 +12,12 @@ import type { FileTable } from "./piece_job.ts";
 import { defaultWorkerCount, PiecePool } from "./piece_pool.ts";
 import type { PieceRun } from "./piece_runs.ts";
 import { SharedSweep } from "./shared_sweep.ts";
+
+/**
+ * Milliseconds after which the main thread has nothing to do for a moment: only then does Deno's event loop look for
+ * signals and for messages of the workers, unless it has gone round some dozens of times.
+ */
+const restEveryMs = 50;
 
 export interface SweepOptions {
   /** The files; nothing is written to them. */
@@ -63,12 +69,15 @@ async function sweepHere(
 ): Promise<void> {
   const disk = new PieceDisk();
   disk.open({ ...table, id: 1, writable: false });
+  let restedAt = performance.now();
   try {
     for (let run = sweep.take(); run !== undefined; run = sweep.take()) {
       signal.throwIfAborted();
       sweep.finish(run, disk[sweep.memory.kind](1, run));
       onProgress(sweep.doneCount);
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      const isRestDue = performance.now() - restedAt > restEveryMs;
+      await new Promise<void>((resolve) => isRestDue ? setTimeout(resolve, 1) : setImmediate(resolve));
+      if (isRestDue) restedAt = performance.now();
     }
     signal.throwIfAborted();
   } catch (error) {
