@@ -114,7 +114,8 @@ Deno.test({
     await using temp = await TempFolder.make();
     await fill(temp, ["sub/a"]);
     await Deno.chmod(temp.at("root", "sub"), 0);
-    await assertRejects(() => namesOf(temp), UserError, `cannot read ${temp.at("root", "sub")}: permission denied`);
+    await assertRejects(() => namesOf(temp), UserError, `cannot read ${temp.at("root", "sub")}: permission denied`)
+      .finally(() => Deno.chmod(temp.at("root", "sub"), 0o755));
   },
 });
 
