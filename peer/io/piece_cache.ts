@@ -8,7 +8,7 @@
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import type { Layout } from "../../lib/layout.ts";
-import { extentBytesMax, extentBytesMin, pieceCacheBytes, pieceReadBytesMax } from "../../lib/limits.ts";
+import { extentBytesMax, extentBytesMin, MiB, pieceCacheBytes, pieceReadBytesMax } from "../../lib/limits.ts";
 
 /** Reads a range of the torrent's bytes, into `spare` if that is large enough. */
 export type ReadRange = (range: { offset: number; length: number }, spare?: ArrayBuffer) => Promise<Bytes>;
@@ -21,6 +21,8 @@ interface Extent {
 
 /** Extents thrown out between two looks at how well they were used. */
 const judgedEvictions = 32;
+/** Bytes of memory that waits for the next reads instead of being made anew for them. */
+const spareBytesMax = 4 * MiB;
 
 export class PieceCache {
   readonly #layout: Layout;
@@ -146,7 +148,8 @@ export class PieceCache {
     this.#evictions++;
     if (extent.served < extent.bytes.length / 2) this.#wastedEvictions++;
     // Its memory goes to the next read: views of it were for their own turn only.
-    if (this.#spares.length < 2 && extent.bytes.length === this.#extentLength) this.#spares.push(extent.bytes.buffer);
+    const isUseful = this.#spares.length * this.#extentLength < spareBytesMax;
+    if (isUseful && extent.bytes.length === this.#extentLength) this.#spares.push(extent.bytes.buffer);
   }
 
   /** Fits the length of an extent to how the last ones were used. */
