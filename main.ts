@@ -10,6 +10,7 @@ import type { Context, Terminal } from "./lib/cli/context.ts";
 import type { GlobalOptions } from "./lib/cli/args.ts";
 import { ExitCode, ProtocolError, UserError } from "./lib/errors.ts";
 import type { Network } from "./lib/io/network.ts";
+import { bypassProxyOnLan, giveUpRights } from "./lib/io/rights.ts";
 
 /** The commands in the order of the help. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -28,8 +29,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   },
 };
 
-/** Environment variables that the program reads: the compiled binary has permission for these and no others. */
-const environment = ["NO_COLOR", "SOURCE_DATE_EPOCH", "LOCALBT_DEBUG", "COLUMNS"];
+/** Environment variables that the program reads. */
+const environmentNames = ["NO_COLOR", "SOURCE_DATE_EPOCH", "LOCALBT_DEBUG", "COLUMNS"];
 /** Milliseconds that a command has to end after the first signal; the promise is 3 s. */
 const graceMs = 2800;
 /** Connections that wait to be accepted: the largest that systems grant without being told to. */
@@ -103,10 +104,18 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8
   }
 }
 
+/** What the named variables held at the start; afterwards the environment is out of reach. */
+const environment = new Map<string, string>();
+
+function readEnvironment(): void {
+  for (const name of environmentNames) {
+    const value = Deno.env.get(name);
+    if (value !== undefined && value !== "") environment.set(name, value);
+  }
+}
+
 function env(name: string): string | undefined {
-  if (!environment.includes(name)) return undefined;
-  const value = Deno.env.get(name);
-  return value === "" ? undefined : value;
+  return environment.get(name);
 }
 
 function terminalOf(options: GlobalOptions): Terminal {
@@ -295,5 +304,8 @@ if (import.meta.main) {
     console.log(`localbt ${config.version}`);
     Deno.exit(ExitCode.done);
   }
+  readEnvironment();
+  bypassProxyOnLan(Deno.env);
+  giveUpRights(Deno.args);
   Deno.exit(await main(Deno.args));
 }

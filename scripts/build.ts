@@ -3,7 +3,7 @@
  *
  * Takes `--target <name>` for another system (then the output is localbt-<target>, with .exe for Windows), and hands other
  * options, such as the import map of scripts/std.ts, to `deno compile`. DENORT_BIN names the runtime to use instead of
- * the one that Deno downloads. The program can never get more than these permissions: it runs no other program.
+ * the one that Deno downloads.
  */
 const targets = [
   "x86_64-unknown-linux-gnu",
@@ -13,13 +13,8 @@ const targets = [
   "x86_64-pc-windows-msvc",
 ];
 
-const permissions = [
-  "--allow-net",
-  "--allow-read",
-  "--allow-write",
-  "--allow-env=NO_COLOR,SOURCE_DATE_EPOCH,LOCALBT_DEBUG,COLUMNS",
-  "--allow-sys=networkInterfaces",
-];
+/** All of them, to be given up at the start by lib/io/rights.ts, which says why; nothing is ever asked for. */
+const permissions = ["--allow-all", "--no-prompt"];
 
 /** Loaded at run time by name, so the compiler does not see them: the worker, and what the demo shares. */
 const hidden = ["lib/io/piece_worker.ts", "data/sample"];
@@ -56,7 +51,6 @@ const code = await run(Deno.execPath(), [
   "compile",
   "--quiet",
   "--no-check",
-  "--no-prompt",
   ...permissions,
   ...included,
   ...chosenTarget,

@@ -31,7 +31,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   ENOTDIR: "a file is in the way of a folder of that name",
   ENXIO: "the disk is gone",
-  // Deno does so whatever it was permitted, unless it was permitted everything: /dev/shm is among them.
+  // Deno does so for a program that gave up a right; main.ts keeps all where a path of the command line leads there.
   [notCapable]: "this program may not open files in /dev, /proc and /sys",
   EPERM: "permission denied",
   EROFS: "the file system is read-only",
