@@ -39,6 +39,8 @@ export class Downloader {
   readonly #emit: (effect: Effect) => void;
   /** Counts the changes after which a peer that had nothing to do may have something. */
   #epoch = 0;
+  /** The limiter let some request wait. */
+  #isThrottled = false;
   #isStopped = false;
 
   constructor({ table, picker, limiter, sessions, emit }: {
@@ -55,6 +57,11 @@ export class Downloader {
     this.#limiter = limiter;
     this.#sessions = sessions;
     this.#emit = emit;
+  }
+
+  /** When the limiter lets the next request pass; Infinity while none waits for it. */
+  wakeAt(now: number): number {
+    return this.#isThrottled ? this.#limiter.readyAt(now) : Infinity;
   }
 
   /** Asks for nothing more: the disk failed, or the end has come. */
@@ -75,7 +82,10 @@ export class Downloader {
       }
       const block = this.#nextBlockOf(active, session);
       const length = this.#layout.lengthOfBlock(active.piece, block);
-      if (!this.#limiter.take(length, now)) return;
+      if (!this.#limiter.take(length, now)) {
+        this.#isThrottled = true;
+        return;
+      }
       this.#table.requested(active, block);
       session.requests.add(this.#keyOf(active.piece, block), now);
       session.sendRequest(active.piece, block * blockLength, length);
@@ -90,6 +100,7 @@ export class Downloader {
 
   /** Fills every peer's window: memory, the limiter or a piece has become free. */
   fillAll(now: number): void {
+    this.#isThrottled = false;
     for (const session of this.#sessions.values()) this.fill(session, now);
   }
 

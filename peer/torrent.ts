@@ -104,9 +104,7 @@ export class Torrent {
   /** When (monotonic ms) the next tick has something to do; Infinity after the stop. */
   wakeAt(now: number): number {
     if (this.#isStopped) return Infinity;
-    const throttledDownload = this.#table.isComplete ? Infinity : this.#options.downloadLimiter.readyAt(now);
-    const downloadAt = throttledDownload > now ? throttledDownload : Infinity;
-    return Math.min(this.#upkeepAt, this.#uploader.wakeAt(now), downloadAt);
+    return Math.min(this.#upkeepAt, this.#uploader.wakeAt(now), this.#downloader.wakeAt(now));
   }
 
   stats(now: number): TransferStats {
@@ -330,7 +328,7 @@ export class Torrent {
 
   #onTick(): void {
     this.#uploader.serveThrottled(this.#now);
-    if (this.#options.downloadLimiter.bytesPerSecond !== Infinity) this.#downloader.fillAll(this.#now);
+    if (this.#downloader.wakeAt(this.#now) <= this.#now) this.#downloader.fillAll(this.#now);
     if (this.#now < this.#upkeepAt || this.#isStopped) return;
     this.#upkeepAt = this.#now + upkeepMs;
     this.#checkDeadlines();

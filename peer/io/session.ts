@@ -3,7 +3,7 @@
  *
  * Owns their beginning and their end; what is shown to the person is the commands' own.
  */
-import { Bitfield } from "../../lib/bitfield.ts";
+import type { Bitfield } from "../../lib/bitfield.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { ProgressLine } from "../../lib/cli/progress.ts";
 import { safeText } from "../../lib/cli/text.ts";
@@ -61,7 +61,7 @@ export class Session {
   /**
    * Opens the data of a torrent and finds out, with progress, which pieces are there.
    *
-   * @param isTrusted all is taken to be there and right
+   * @param isTrusted what is there is taken to be right
    */
   async open(
     metainfo: Metainfo,
@@ -74,7 +74,7 @@ export class Session {
   ): Promise<OpenTorrent & { have: Bitfield }> {
     const storage = await Storage.open({ metainfo, directory, mode, pool: this.#pool, resume });
     this.#storages.push(storage);
-    if (isTrusted) return { metainfo, storage, have: Bitfield.full(metainfo.pieceCount) };
+    if (isTrusted) return { metainfo, storage, have: storage.assumeWhole() };
     const { context } = this.#options;
     const progress = new ProgressLine(context);
     const meter = new RateMeter();
