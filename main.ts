@@ -136,15 +136,16 @@ function terminalOf(options: GlobalOptions): Terminal {
   };
 }
 
-/** Lines of stdin, as they come; bytes behind a line end are kept for the next. */
-function lineReader(): () => Promise<string | undefined> {
+/** Lines of stdin, as they come; bytes behind a line end are kept for the next. A stop ends the waiting. */
+function lineReader(stop: AbortSignal): () => Promise<string | undefined> {
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(4096);
+  const stopped = new Promise<null>((resolve) => stop.addEventListener("abort", () => resolve(null)));
   let pending = "";
   let isAtEnd = false;
   return async () => {
     while (!pending.includes("\n") && !isAtEnd) {
-      const count = await Deno.stdin.read(buffer);
+      const count = await Promise.race([Deno.stdin.read(buffer), stopped]);
       if (count === null) isAtEnd = true;
       else pending += decoder.decode(buffer.subarray(0, count), { stream: true });
     }
@@ -177,7 +178,7 @@ async function contextOf(options: GlobalOptions, stop: Stop): Promise<Context> {
     network,
     stop: stop.signal,
     env,
-    readLine: lineReader(),
+    readLine: lineReader(stop.signal),
     now: () => performance.now(),
     date: () => Date.now(),
     random: () => Math.random(),
