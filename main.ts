@@ -32,7 +32,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 /** Environment variables that the program reads. */
 const environmentNames = ["NO_COLOR", "SOURCE_DATE_EPOCH", "LOCALBT_DEBUG", "COLUMNS"];
 /** Milliseconds that a command has to end after the first signal; the promise is 3 s. */
-const graceMs = 2800;
+const graceMs = 2500;
 /** Connections that wait to be accepted: the largest that systems grant without being told to. */
 const listenBacklog = 4096;
 /** Exit code when the reader of stdout is gone, as shells count it: 128 + SIGPIPE. */

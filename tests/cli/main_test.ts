@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
+import type { Child } from "../interop/child.ts";
 import { localbtCommand, runLocalbt, startLocalbt, startTracker } from "../interop/localbt.ts";
 import { join } from "../interop/path.ts";
 import { Scene } from "../interop/scene.ts";
@@ -109,6 +110,50 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     },
   });
 }
+
+/** A command that waits for a file that never comes and does not look at the stop signal. */
+async function startHanging(scene: Scene): Promise<{ child: Child; writer: Deno.FsFile }> {
+  const fifo = join(scene.newFolder("fifo"), "never.torrent");
+  const { success } = await new Deno.Command("mkfifo", { args: [fifo] }).output();
+  assert(success);
+  const child = startLocalbt(scene, ["info", fifo]);
+  // resolves once the child has opened the other end
+  const writer = await Deno.open(fifo, { write: true });
+  return { child, writer };
+}
+
+Deno.test({
+  name: "main ends within 3 s of the first signal, also a command that does not",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using scene = await Scene.open();
+    const { child, writer } = await startHanging(scene);
+    const begin = performance.now();
+    child.signal("SIGTERM");
+    const { code } = await child.exit(10_000);
+    writer.close();
+    assertEquals(code, 143);
+    assert(performance.now() - begin < 3_000);
+  },
+});
+
+Deno.test({
+  name: "main ends at once with the second signal",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using scene = await Scene.open();
+    const { child, writer } = await startHanging(scene);
+    const begin = performance.now();
+    child.signal("SIGINT");
+    // two signals that wait together count as one: the second is sent until it is seen
+    const again = setInterval(() => child.signal("SIGINT"), 50);
+    const { code } = await child.exit(10_000);
+    clearInterval(again);
+    writer.close();
+    assertEquals(code, 130);
+    assert(performance.now() - begin < 2_000);
+  },
+});
 
 /** Files that are no torrents, and the exit code of whoever is given one. */
 const badTorrents: readonly [name: string, content: string | Uint8Array | undefined, code: number][] = [
