@@ -98,10 +98,11 @@ export class Downloader {
     return session.allowedFast.size > 0 && now - session.connectedAt >= allowedFastDelayMs;
   }
 
-  /** Fills every peer's window: memory, the limiter or a piece has become free. */
+  /** Fills every peer's window: memory, the limiter or a piece has become free. Who stalls comes last. */
   fillAll(now: number): void {
     this.#isThrottled = false;
-    for (const session of this.#sessions.values()) this.fill(session, now);
+    for (const session of this.#sessions.values()) if (!session.requests.isSnubbed) this.fill(session, now);
+    for (const session of this.#sessions.values()) if (session.requests.isSnubbed) this.fill(session, now);
   }
 
   /** A block came. */

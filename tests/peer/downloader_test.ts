@@ -161,6 +161,17 @@ Deno.test("Torrent asks who keeps choking for allowed-fast pieces only, and give
   assertEquals(peer.isClosed, false);
 });
 
+Deno.test("Torrent asks a choking peer for each allowed-fast piece that it names later", () => {
+  const stage = new TorrentStage(content);
+  const peer = stage.join({ has: Bitfield.full(12) });
+  stage.pass(2_500);
+  for (const piece of [4, 8]) {
+    peer.say((out) => out.piece(MessageId.allowedFast, piece));
+    assertEquals(piecesOf(peer.openRequests), [piece]);
+    peer.serve();
+  }
+});
+
 Deno.test("Torrent asks for a suggested piece first, but only for one that the peer has", () => {
   const stage = new TorrentStage(content);
   const peer = stage.join({ has: bitfieldOf("****** *****") });
@@ -269,6 +280,66 @@ Deno.test("Torrent finds the liar of a shared piece and keeps the honest peer", 
   assert(stage.torrent.isComplete);
   assertEquals(liar.closedBecause, "it sent blocks that spoiled a piece");
   assertEquals(stage.effectsOf("peerBanned").length, 1);
+});
+
+/** A torrent of one piece that a liar and an honest peer have spoiled together; the honest one is asked for all of it. */
+function stageOfSpoiledPiece() {
+  const stage = new TorrentStage(makeContent({ totalLength: 4 * blockLength, pieceLength: 4 * blockLength }));
+  const liar = stage.joinSeed();
+  const [first, ...others] = liar.openRequests;
+  liar.sayWrongBlock(first);
+  for (const range of others) liar.sayReject(range);
+  liar.sayChoke();
+  const honest = stage.joinSeed();
+  honest.answerAll();
+  return { stage, liar, honest };
+}
+
+Deno.test("Torrent begins a piece anew whose only deliverer leaves before its end", () => {
+  for (const doWhat of ["leaves", "rejects", "stalls"]) {
+    const { stage, honest } = stageOfSpoiledPiece();
+    const third = stage.joinSeed();
+    assertEquals([honest.openRequests.length, third.openRequests.length], [4, 0], "nobody else may help");
+    honest.sayBlock(honest.openRequests[0]);
+    if (doWhat === "leaves") honest.leave();
+    else if (doWhat === "rejects") honest.sayReject(honest.openRequests[1]);
+    else stage.pass(snubMs + 1_000);
+    stage.pass(600);
+    assertEquals(third.openRequests.length, 4, `when it ${doWhat}`);
+    third.answerAll();
+    assert(stage.torrent.isComplete);
+    assertEquals(stage.effectsOf("peerBanned").length, 1);
+  }
+});
+
+Deno.test("Torrent gives up the memory of a piece that was begun and of which nothing came", () => {
+  const pieceLength = pieceBufferBytesMax / 2;
+  const stage = new TorrentStage(makeContent({ totalLength: 3 * pieceLength, pieceLength }));
+  const [first, second] = ["*  ", " * "].map((drawing) => stage.join({ has: bitfieldOf(drawing) }));
+  for (const peer of [first, second]) peer.say((out) => out.bare(MessageId.unchoke));
+  first.leave();
+  const third = stage.join({ has: bitfieldOf("  *") });
+  third.say((out) => out.bare(MessageId.unchoke));
+  assertGreater(third.openRequests.length, 0);
+});
+
+Deno.test("Torrent lets an idle peer help as soon as the last piece is begun", () => {
+  const stage = new TorrentStage(makeContent({ totalLength: 4 * blockLength, pieceLength: 2 * blockLength }), {
+    strategy: "sequential",
+  });
+  const seed = stage.join({ has: bitfieldOf("**") });
+  seed.say((out) => out.extended(0, new TextEncoder().encode("d4:reqqi4ee")));
+  seed.say((out) => out.bare(MessageId.unchoke));
+  assertEquals(piecesOf(seed.openRequests), [0]);
+  const idle = stage.join({ has: bitfieldOf("* ") });
+  idle.say((out) => out.bare(MessageId.unchoke));
+  stage.pass(2_000);
+  assertEquals(idle.openRequests, []);
+  const [first, second] = seed.openRequests;
+  seed.answerAll((range) => range === first ? seed.sayBlock(range) : seed.keep(range));
+  assertEquals(piecesOf(seed.openRequests).toSorted(), [0, 1]);
+  stage.pass(600);
+  assertEquals(idle.openRequests, [second]);
 });
 
 Deno.test("Torrent begins no more pieces than its memory allows, and goes on as pieces are stored", () => {
