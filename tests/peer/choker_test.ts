@@ -62,6 +62,17 @@ Deno.test("chooseUnchoked() lets those have a turn who waited longest, as a seed
   assert(chosen.includes("new1") && chosen.includes("new2"), `chose ${chosen}`);
 });
 
+Deno.test("chooseUnchoked() ends the longest turn first where nobody new waits for all slots, as a seeder", () => {
+  const holding = Array.from({ length: 6 }, (_, n) => peer(`old${n}`, { isUnchoked: true, changedAt: 1_000 * n }));
+  const [stays, goes] = [0, 1].map(() => new Set<string>());
+  for (let seed = 0; seed < 50; seed++) {
+    const chosen = choose([...holding, peer("new")], { isSeeding: true, slots: 4, seed });
+    for (const { name } of holding) (chosen.includes(name) ? stays : goes).add(name);
+    assert(chosen.includes("new") && chosen.includes("old5"), `chose ${chosen}`);
+  }
+  assert(goes.has("old0") && !goes.has("old5"));
+});
+
 Deno.test("chooseUnchoked() does not end a turn before two rounds, as a seeder", () => {
   const now = 100_000;
   const fresh = [1, 2].map((n) => peer(`fresh${n}`, { isUnchoked: true, changedAt: now - 2 * chokeRoundMs + 1 }));

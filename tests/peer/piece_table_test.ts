@@ -45,6 +45,7 @@ Deno.test("PieceTable leads a piece from missing over active and checking to hav
   const active = table.activate(piece(2), 7);
   assertEquals([table.isMissing(piece(2)), table.missingCount, active.owner], [false, 2, 7]);
   assertEquals(table.active(piece(2)), active);
+  assertEquals([[...table.activePieces()], [...table.openPieces()]], [[active], [active]]);
   assert(receive(table, active, 0), "its only block makes it whole");
   assertEquals(active.buffer.subarray(0, 100), block(1, 100));
   table.toChecking(active);

@@ -309,6 +309,17 @@ Deno.test("Torrent does not flip chokes within 5 s in a crowd that comes and goe
   }
 });
 
+Deno.test("Torrent does not take back in a round the slot that it gave a moment before", () => {
+  const stage = seedStage(content, { have: bitfieldOf("*".repeat(39) + " ") });
+  const holders = Array.from({ length: unchokeSlots }, () => joinLeecher(stage));
+  const waiting = Array.from({ length: 30 }, () => joinLeecher(stage));
+  stage.pass(chokeRoundMs - 500);
+  holders[3].leave();
+  assertEquals(waiting[0].heardOf("unchoke").length, 1);
+  stage.pass(5_000);
+  assertEquals(waiting[0].heardOf("choke").length, 0);
+});
+
 Deno.test("Torrent under an upload limit is not woken for a peer that takes nothing", () => {
   const stage = seedStage(content, { uploadLimiter: new RateLimiter(2_000_000) });
   const peer = joinLeecher(stage);
