@@ -191,33 +191,23 @@ export class Transfer {
   // Disk
 
   #readBlocks(connection: ConnectionId, ranges: readonly CheckedBlockRange[]): void {
-    const blocks: Uint8Array[] = [];
-    for (const { piece, begin, length } of ranges) {
-      const block = this.#storage.readBlock(piece, begin, length);
-      if (block instanceof Promise) {
-        return void this.#readRest(connection, ranges, blocks.map((view) => view.slice()), block);
-      }
-      blocks.push(block);
-    }
-    this.apply({ kind: "blocksRead", connection, ranges, blocks });
+    const reads = ranges.map(({ piece, begin, length }) => this.#storage.readBlock(piece, begin, length));
+    if (reads.some((read) => read instanceof Promise)) return void this.#awaitBlocks(connection, ranges, reads);
+    this.apply({ kind: "blocksRead", connection, ranges, blocks: reads as Uint8Array[] });
   }
 
-  /** The blocks that are not in the cache: those that are here are copied, for their views die with the first wait. */
-  async #readRest(
+  /** Some blocks are not in the cache. All are copied the moment they are here: the cache's views die with the next wait. */
+  async #awaitBlocks(
     connection: ConnectionId,
     ranges: readonly CheckedBlockRange[],
-    blocks: Uint8Array[],
-    first: Promise<Uint8Array>,
+    reads: readonly (Uint8Array | Promise<Uint8Array>)[],
   ): Promise<void> {
+    const copies = reads.map((read) => read instanceof Promise ? read.then((view) => view.slice()) : read.slice());
     try {
-      blocks.push((await first).slice());
-      for (const { piece, begin, length } of ranges.slice(blocks.length)) {
-        blocks.push((await this.#storage.readBlock(piece, begin, length)).slice());
-      }
+      this.apply({ kind: "blocksRead", connection, ranges, blocks: await Promise.all(copies) });
     } catch (error) {
-      return this.apply({ kind: "readFailed", connection, ranges, why: reasonOf(error) });
+      this.apply({ kind: "readFailed", connection, ranges, why: reasonOf(error) });
     }
-    this.apply({ kind: "blocksRead", connection, ranges, blocks });
   }
 
   async #storePiece({ piece, buffer }: Extract<Effect, { kind: "storePiece" }>): Promise<void> {
