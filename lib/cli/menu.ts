@@ -29,7 +29,7 @@ const optional = (name: string) => (answer: string) => answer === "" ? [] : [`${
 const each = (name: string) => (answer: string) => answer.split(/\s+/).filter(Boolean).map((word) => `${name}=${word}`);
 
 const download: readonly Question[] = [
-  { ask: "Torrent file or magnet link", args: operand },
+  { ask: "Torrent file", args: operand },
   { ask: "Put it into this folder", preset: "here", args: optional("--output") },
   { ask: "Also connect to these peers (HOST:PORT …)", preset: "none", args: each("--peer") },
 ];

@@ -26,7 +26,7 @@ Deno.test("runMenu() asks for what each command needs and runs it", async () => 
     ...["1", "my folder", "http://10.0.0.2:6969/announce http://b/announce"],
     ...["2", "a.torrent"],
     ...["3", "a.torrent", ""],
-    ...["4", "magnet:?xt=x", "", ""],
+    ...["4", "a.torrent", "", ""],
     ...["5", "a.torrent", "D:\\in here", "10.0.0.2:6881 [::1]:6881"],
     ...["6", "7000"],
     ...["7"],
@@ -36,7 +36,7 @@ Deno.test("runMenu() asks for what each command needs and runs it", async () => 
     ["create", "--announce=http://10.0.0.2:6969/announce", "--announce=http://b/announce", "my folder"],
     ["info", "a.torrent"],
     ["seed", "a.torrent"],
-    ["download", "magnet:?xt=x"],
+    ["download", "a.torrent"],
     [
       "download",
       "--strategy=rarest-first",
