@@ -81,6 +81,18 @@ Deno.test("PeerRoster refuses a second connection of a peer that is here, and ke
   assertEquals(stage.effectsOf("peerLeft").length, 0);
 });
 
+Deno.test("PeerRoster keeps an old connection whoever has the lower peer id", () => {
+  for (const isOutgoing of [true, false]) {
+    for (const theirs of [1, 9]) {
+      const stage = new TorrentStage(content, { peerId: testPeerId(5) });
+      const first = stage.join({ peerId: testPeerId(theirs), isOutgoing });
+      stage.pass(8_000);
+      const second = stage.join({ peerId: testPeerId(theirs), isOutgoing: !isOutgoing });
+      assertEquals([first.isClosed, second.isClosed], [false, true]);
+    }
+  }
+});
+
 Deno.test("PeerRoster takes several peers behind one address", () => {
   const stage = new TorrentStage(content);
   for (let port = 1; port <= 5; port++) stage.join({ endpoint: { host: "10.0.0.1", port } });
@@ -145,7 +157,17 @@ Deno.test("Torrent says keep-alives where there is nothing to say, often enough 
   assert(counts[1] >= 22 && counts[1] <= 25, `rqbit heard ${counts[1]}`);
 });
 
-Deno.test("Torrent dials who it is told of, again after a failure, within its bound of peers", () => {
+Deno.test("Torrent dials again after a failure", () => {
+  const stage = new TorrentStage(content);
+  const endpoint = { host: "10.2.0.1", port: 6881 };
+  stage.apply({ kind: "peersFound", endpoints: [endpoint] });
+  stage.apply({ kind: "dialFailed", endpoint });
+  assertEquals(stage.effectsOf("dial").length, 1);
+  stage.pass(10_000);
+  assertEquals(stage.effectsOf("dial").length, 2);
+});
+
+Deno.test("Torrent dials who it is told of within its bound of peers", () => {
   const stage = new TorrentStage(content, { maxPeers: 3 });
   const endpoints = Array.from({ length: 10 }, (_, index) => ({ host: `10.2.0.${index}`, port: 6881 }));
   stage.apply({ kind: "peersFound", endpoints });

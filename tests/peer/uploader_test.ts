@@ -88,6 +88,23 @@ Deno.test("Torrent rejects requests of a choked peer, and is silent without the 
   assertEquals([plain.heardOf("reject"), plain.heardOf("piece")], [[], []]);
 });
 
+Deno.test("Torrent drops who goes on asking while it is choked, but not for requests that crossed our choke", () => {
+  const storm = (peer: ScriptedPeer) =>
+    peer.say((out) => {
+      for (let begin = 0; begin <= invalidRequestsMax; begin++) out.range(MessageId.request, 39, begin, 1);
+    });
+  const stage = seedStage();
+  const deaf = stage.join({ supportsFast: false });
+  stage.pass(30_000);
+  storm(deaf);
+  assertEquals(deaf.closedBecause, "too many invalid requests");
+  const crossing = joinLeecher(stage, { supportsFast: false });
+  for (let count = 0; count < 2 * unchokeSlots; count++) joinLeecher(stage);
+  while (crossing.heardOf("choke").length === 0) stage.pass(500);
+  storm(crossing);
+  assertEquals(crossing.isClosed, false);
+});
+
 Deno.test("Torrent gives allowed-fast pieces to a choked peer", () => {
   const stage = seedStage();
   const peer = stage.join();
@@ -310,14 +327,23 @@ Deno.test("Torrent does not flip chokes within 5 s in a crowd that comes and goe
 });
 
 Deno.test("Torrent does not take back in a round the slot that it gave a moment before", () => {
-  const stage = seedStage(content, { have: bitfieldOf("*".repeat(39) + " ") });
+  const stage = seedStage(content, { have: bitfieldOf("*".repeat(20) + " ".repeat(20)) });
   const holders = Array.from({ length: unchokeSlots }, () => joinLeecher(stage));
-  const waiting = Array.from({ length: 30 }, () => joinLeecher(stage));
+  stage.pass(1);
+  const lucky = Array.from({ length: 10 }, () => joinLeecher(stage));
+  stage.pass(1);
+  const givers = Array.from({ length: 10 }, () => stage.join({ has: Bitfield.full(40) }));
   stage.pass(chokeRoundMs - 500);
-  holders[3].leave();
-  assertEquals(waiting[0].heardOf("unchoke").length, 1);
+  for (const giver of givers) {
+    giver.say((out) => out.extended(0, new TextEncoder().encode("d4:reqqi6ee")));
+    giver.say((out) => (out.bare(MessageId.interested), out.bare(MessageId.unchoke)));
+    giver.sayBlock(giver.openRequests[0]);
+  }
+  for (const holder of holders.slice(0, 10)) holder.leave();
+  assertEquals(lucky.map((peer) => peer.heardOf("unchoke").length), lucky.map(() => 1));
   stage.pass(5_000);
-  assertEquals(waiting[0].heardOf("choke").length, 0);
+  assertEquals(givers.map((peer) => peer.heardOf("unchoke").length), givers.map(() => 1), "who gives is favoured");
+  assertEquals(lucky.map((peer) => peer.heardOf("choke").length), lucky.map(() => 0));
 });
 
 Deno.test("Torrent under an upload limit is not woken for a peer that takes nothing", () => {
