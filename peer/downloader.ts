@@ -41,6 +41,8 @@ export class Downloader {
   #epoch = 0;
   /** The limiter let some request wait. */
   #isThrottled = false;
+  /** Whose turn it is under the limiter. */
+  #turn = 0;
   #isStopped = false;
 
   constructor({ table, picker, limiter, sessions, emit }: {
@@ -75,22 +77,29 @@ export class Downloader {
     if (session.peerChoking && !this.#mayUseAllowedFast(session, now)) return;
     if (session.exhaustedAt === this.#epoch) return;
     for (let room = session.requests.room(now); room > 0; room--) {
-      const active = this.#nextPieceFor(session);
-      if (active === undefined) {
-        if (session.requests.count < endgameInFlightMax) session.exhaustedAt = this.#epoch;
-        return;
-      }
-      const block = this.#nextBlockOf(active, session);
-      const length = this.#layout.lengthOfBlock(active.piece, block);
-      if (!this.#limiter.take(length, now)) {
-        this.#isThrottled = true;
-        return;
-      }
-      this.#table.requested(active, block);
-      session.requests.add(this.#keyOf(active.piece, block), now);
-      session.sendRequest(active.piece, block * blockLength, length);
+      if (!this.#requestNext(session, now)) return;
     }
     session.requests.filled(now);
+  }
+
+  /** Asks for one block more; false when there is none to ask for, or the limiter lets none pass. */
+  #requestNext(session: PeerSession, now: number): boolean {
+    if (this.#limiter.readyAt(now) > now) {
+      this.#isThrottled = true;
+      return false;
+    }
+    const active = this.#nextPieceFor(session);
+    if (active === undefined) {
+      if (session.requests.count < endgameInFlightMax) session.exhaustedAt = this.#epoch;
+      return false;
+    }
+    const block = this.#nextBlockOf(active, session);
+    const length = this.#layout.lengthOfBlock(active.piece, block);
+    this.#limiter.take(length, now);
+    this.#table.requested(active, block);
+    session.requests.add(this.#keyOf(active.piece, block), now);
+    session.sendRequest(active.piece, block * blockLength, length);
+    return true;
   }
 
   /** Only who has to wait takes its allowed-fast pieces: they are the same for a whole LAN, and often unchoke follows. */
@@ -98,11 +107,17 @@ export class Downloader {
     return session.allowedFast.size > 0 && now - session.connectedAt >= allowedFastDelayMs;
   }
 
-  /** Fills every peer's window: memory, the limiter or a piece has become free. Who stalls comes last. */
+  /**
+   * Fills every peer's window: memory, the limiter or a piece has become free. Who stalls comes last; under a limit each
+   * call begins with another peer, so that what little there is goes around.
+   */
   fillAll(now: number): void {
     this.#isThrottled = false;
-    for (const session of this.#sessions.values()) if (!session.requests.isSnubbed) this.fill(session, now);
-    for (const session of this.#sessions.values()) if (session.requests.isSnubbed) this.fill(session, now);
+    const sessions = [...this.#sessions.values()];
+    const start = this.#limiter.bytesPerSecond === Infinity ? 0 : this.#turn++ % Math.max(1, sessions.length);
+    const inTurn = [...sessions.slice(start), ...sessions.slice(0, start)];
+    for (const session of inTurn) if (!session.requests.isSnubbed) this.fill(session, now);
+    for (const session of inTurn) if (session.requests.isSnubbed) this.fill(session, now);
   }
 
   /** A block came. */
