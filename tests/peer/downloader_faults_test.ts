@@ -25,6 +25,19 @@ Deno.test("Torrent throws away blocks that nobody asked for, and the peer that s
   assertEquals(peer.closedBecause, "too many blocks that nobody asked for");
 });
 
+Deno.test("Torrent forgives a peer its unwanted blocks while as many wanted ones come", () => {
+  const pieceLength = 100 * blockLength;
+  const stage = new TorrentStage(makeContent({ totalLength: 12 * pieceLength, pieceLength }));
+  const peer = stage.joinSeed();
+  for (let sent = 0; sent < 1.5 * unwantedBytesMax; sent += blockLength) {
+    const [wanted] = peer.openRequests;
+    let isFirst = true;
+    peer.answerAll((range) => isFirst ? (isFirst = false, peer.sayBlock(range)) : peer.keep(range));
+    peer.sayBlock(wanted);
+  }
+  assertEquals(peer.isClosed, false);
+});
+
 const impossible: [what: string, piece: number, begin: number, length: number][] = [
   ["of no piece", 12, 0, blockLength],
   ["of a piece above 2^31", 0xffffffff, 0, blockLength],

@@ -167,6 +167,19 @@ Deno.test("Torrent dials again after a failure", () => {
   assertEquals(stage.effectsOf("dial").length, 2);
 });
 
+Deno.test("Torrent dials a peer again soon that it gave blocks to, however often it goes", () => {
+  const stage = new TorrentStage(content, { have: Bitfield.full(8) });
+  const endpoint = { host: "10.2.0.1", port: 6881 };
+  stage.apply({ kind: "peersFound", endpoints: [endpoint] });
+  for (let visits = 1; visits <= 5; visits++) {
+    assertEquals(stage.effectsOf("dial").length, visits);
+    const peer = stage.join({ endpoint, isOutgoing: true });
+    peer.say((out) => (out.bare(MessageId.interested), out.range(MessageId.request, 0, 0, 16_384)));
+    peer.leave();
+    stage.pass(2_500);
+  }
+});
+
 Deno.test("Torrent dials who it is told of within its bound of peers", () => {
   const stage = new TorrentStage(content, { maxPeers: 3 });
   const endpoints = Array.from({ length: 10 }, (_, index) => ({ host: `10.2.0.${index}`, port: 6881 }));

@@ -6,6 +6,7 @@ import {
   chokeRoundMs,
   invalidRequestsMax,
   outboxBytesMax,
+  requestLengthMax,
   unchokeSlots,
   uploadBatchBytesMax,
   uploadQueueMax,
@@ -205,6 +206,15 @@ for (const [what, piece, begin, length] of invalid) {
     assertEquals(peer.closedBecause, "too many invalid requests");
   });
 }
+
+Deno.test("Torrent answers requests of up to 128 KiB, as old clients make them, and none above", () => {
+  const stage = seedStage(wide);
+  const peer = joinLeecher(stage);
+  peer.sayRequest({ piece: 0, begin: 5, length: requestLengthMax });
+  peer.sayRequest({ piece: 0, begin: 5, length: requestLengthMax + 1 });
+  assertEquals(peer.heardOf("piece").map(({ block }) => block.length), [requestLengthMax]);
+  assertEquals(peer.heardOf("reject").map(({ length }) => length), [requestLengthMax + 1]);
+});
 
 Deno.test("Torrent stores no more requests than its queue holds: the rest is rejected, and the peer may stay", () => {
   const stage = seedStage(wide);
