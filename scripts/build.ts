@@ -5,6 +5,9 @@
  * options, such as the import map of scripts/std.ts, to `deno compile`. DENORT_BIN names the runtime to use instead of
  * the one that Deno downloads.
  */
+import { crypto } from "@std/crypto";
+import { formatHex } from "../lib/bytes.ts";
+
 const targets = [
   "x86_64-unknown-linux-gnu",
   "aarch64-unknown-linux-gnu",
@@ -64,4 +67,6 @@ if (target === undefined && await run(`./${output}`, ["--version"]) !== 0) {
   Deno.removeSync(output);
   fail(`${output} does not start: a runtime given by DENORT_BIN must be that of Deno ${Deno.version.deno}`);
 }
-console.log(`wrote ${output} (${(Deno.statSync(output).size / 2 ** 20).toFixed(0)} MiB)`);
+const bytes = Deno.readFileSync(output);
+const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+console.log(`wrote ${output} (${(bytes.length / 2 ** 20).toFixed(0)} MiB), SHA-256 ${formatHex(digest)}`);

@@ -40,6 +40,14 @@ Deno.test("an upload limit is shared by the peers, evenly", () => {
   for (const bytes of received) assertAlmostEquals(bytes, 10e6, 1e6, `received ${received}`);
 });
 
+Deno.test("a download limit is spent on all peers alike", () => {
+  const swarm = new VirtualSwarm(content);
+  const seeds = [swarm.seed(), swarm.seed(), swarm.seed()];
+  swarm.introduce(swarm.join({ downloadLimit: 3e6 }), seeds);
+  swarm.runFor(6_000);
+  for (const seed of seeds) assertAlmostEquals(seed.sentBytes, 6e6, 1e6, `${seeds.map(({ sentBytes }) => sentBytes)}`);
+});
+
 Deno.test("an upload limit holds in every second, not only on average", () => {
   const swarm = new VirtualSwarm(content);
   const seed = swarm.seed({ uploadLimit: 2e6 });
