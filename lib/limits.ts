@@ -65,7 +65,7 @@ export const requestsInFlightMin = 32;
 // A torrent's transfer (peer/)
 
 /** Bytes of pieces that are being received, checked or written; above it no new piece is begun. Two pieces at least. */
-export const pieceBufferBytesMax = 64 * MiB;
+export const pieceBufferBytesMax = 48 * MiB;
 /** Peers that may ask for the same block at once in the endgame. */
 export const requestersPerBlockMax = 2;
 /** Peers of one torrent that are connected or being dialled, unless the user says another number. */
@@ -201,9 +201,9 @@ export const requestLengthMax = 128 * KiB;
 /** Incoming connections that have not named a torrent yet; the oldest makes room for the next. */
 export const unroutedConnectionsMax = 1000;
 /** Bytes of pieces that a storage keeps in memory for its uploads: dozens of peers' places in a torrent of 1 MiB pieces. */
-export const pieceCacheBytes = 48 * MiB;
+export const pieceCacheBytes = 24 * MiB;
 /** Bytes of reads for uploads that are under way at once: with the cache, the most memory that uploads take. */
-export const pieceReadBytesMax = 16 * MiB;
+export const pieceReadBytesMax = 8 * MiB;
 /** Bytes of one read for an upload: large enough that a read costs little beside its bytes (1 MiB in 0.1 ms). */
 export const extentBytesMax = 1 * MiB;
 /** The same where hundreds of peers sit at different places and the cache cannot hold 1 MiB for each. */

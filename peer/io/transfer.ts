@@ -35,6 +35,10 @@ export type TransferEvent =
 /** Milliseconds that trackers have to hear our goodbye. */
 const goodbyeMs = 1_500;
 
+function isPending(read: Uint8Array | Promise<Uint8Array>): read is Promise<Uint8Array> {
+  return read instanceof Promise;
+}
+
 export class Transfer {
   readonly torrent: Torrent;
   readonly #storage: Storage;
@@ -191,20 +195,33 @@ export class Transfer {
   // Disk
 
   #readBlocks(connection: ConnectionId, ranges: readonly CheckedBlockRange[]): void {
-    const reads = ranges.map(({ piece, begin, length }) => this.#storage.readBlock(piece, begin, length));
-    if (reads.some((read) => read instanceof Promise)) return void this.#awaitBlocks(connection, ranges, reads);
+    const reads = this.#read(ranges);
+    if (reads.some(isPending)) return void this.#awaitBlocks(connection, ranges, reads);
     this.apply({ kind: "blocksRead", connection, ranges, blocks: reads as Uint8Array[] });
   }
 
-  /** Some blocks are not in the cache. All are copied the moment they are here: the cache's views die with the next wait. */
+  #read(ranges: readonly CheckedBlockRange[]): (Uint8Array | Promise<Uint8Array>)[] {
+    return ranges.map(({ piece, begin, length }) => this.#storage.readBlock(piece, begin, length));
+  }
+
+  /**
+   * Some blocks were not in the cache. Its views die with the first wait, so all are looked up again when the last has
+   * come; only where some are gone once more, because many peers press, is each copied the moment it is here.
+   */
   async #awaitBlocks(
     connection: ConnectionId,
     ranges: readonly CheckedBlockRange[],
     reads: readonly (Uint8Array | Promise<Uint8Array>)[],
   ): Promise<void> {
-    const copies = reads.map((read) => read instanceof Promise ? read.then((view) => view.slice()) : read.slice());
     try {
-      this.apply({ kind: "blocksRead", connection, ranges, blocks: await Promise.all(copies) });
+      await Promise.all(reads);
+      let blocks = this.#read(ranges);
+      if (blocks.some(isPending)) {
+        blocks = await Promise.all(
+          blocks.map((read) => isPending(read) ? read.then((view) => view.slice()) : read.slice()),
+        );
+      }
+      this.apply({ kind: "blocksRead", connection, ranges, blocks: blocks as Uint8Array[] });
     } catch (error) {
       this.apply({ kind: "readFailed", connection, ranges, why: reasonOf(error) });
     }
