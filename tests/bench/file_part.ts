@@ -1,120 +1,207 @@
-/** Programs that read a file and end: create, verify, and the bare start. */
-import type { Scene } from "../interop/scene.ts";
-import type { Child } from "../interop/child.ts";
+/** Programs that read files and end: create, verify, and the bare start. */
 import { runs } from "../interop/installed.ts";
+import { libtorrent } from "../interop/libtorrent.ts";
 import { localbtCommand } from "../interop/localbt.ts";
 import { join } from "../interop/path.ts";
+import type { Scene } from "../interop/scene.ts";
+import { transmission } from "../interop/transmission.ts";
+import { type Contender, contest } from "./contest.ts";
+import { endedChildrenCpuSeconds } from "./machine.ts";
 import { Meter } from "./meter.ts";
-import { type Row, rowOf, type Sample, withGoal } from "./report.ts";
-import { makeBenchShare, MiB, openBenchScene, writeBenchFile } from "./stage.ts";
+import { npmFile } from "./npm_rivals.ts";
+import { fastest, type Row, type Sample, withGoal, withRivalGoal } from "./report.ts";
+import {
+  type BenchData,
+  type BenchShare,
+  MiB,
+  openBenchScene,
+  torrentOf,
+  writeBigFile,
+  writeSmallFiles,
+} from "./stage.ts";
 
 const deadlineMs = 120_000;
 const nowhere = "http://127.0.0.1:6969/announce";
+const memoryMaxMB = 200;
+const beside = (name: string) => join(import.meta.dirname ?? ".", name);
 
-/** A command line and whose it is. */
-interface Contender {
+/** A program that does its work and ends. */
+interface Program {
   readonly name: string;
   readonly command: readonly string[];
+  readonly isInstalled: boolean;
+  /** Runs before each start, outside of the measurement. */
+  readonly before?: () => void;
 }
 
-/** Hashes a file into a torrent. */
+/** Hashes one big file, and 2,000 small ones, into a torrent. */
 export async function benchCreate({ rounds, length }: { rounds: number; length: number }): Promise<Row[]> {
   await using scene = await openBenchScene();
-  const input = writeBenchFile(scene.newFolder("data"), length);
+  const big = writeBigFile(scene.newFolder("data"), length);
+  const small = writeSmallFiles(scene.newFolder("small"));
   const output = join(scene.newFolder("out"), "out.torrent");
-  const contenders: Contender[] = [{
-    name: "localbt",
-    command: [...localbtCommand(), "create", input, "-l", "1M", "-a", nowhere, "-o", output],
-  }];
-  if (runs(["mktorrent", "-h"])) {
-    contenders.push({
-      name: "mktorrent -t 2",
-      command: ["mktorrent", "-t", "2", "-l", "20", "-a", nowhere, "-o", output, input],
-    });
-  }
-  if (runs(["transmission-create", "--version"])) {
-    contenders.push({
-      name: "transmission-create",
-      command: ["transmission-create", "-s", "1024", "-t", nowhere, "-o", output, input],
-    });
-  }
-  const samples = await runAll(scene, contenders, { rounds, length, before: () => removeIfThere(output) });
-  return rowsOf("create", samples, { text: "at least 1074 MB/s (1 GiB/s)", bytesPerSecond: 2 ** 30 });
+  const contestOf = async (data: BenchData, pieceLength: number, label: string): Promise<Row[]> =>
+    judge(
+      await contest(
+        { part: "create", rounds },
+        creators(data, pieceLength, output).map((program) =>
+          contenderOf(scene, { ...program, before: () => removeIfThere(output) }, data.length, label)
+        ),
+      ),
+    );
+  return [...await contestOf(big, MiB, ", big file"), ...await contestOf(small, 256 * 1024, ", 2,000 small files")];
 }
 
-/** Compares a file with its torrent. */
+function creators({ path }: BenchData, pieceLength: number, output: string): Program[] {
+  const node = npmFile("create-torrent", "index.js") ?? "";
+  const python = ["/usr/bin/python3", beside("libtorrent_file.py"), "create"];
+  const kibibytes = String(pieceLength / 1024);
+  const exponent = String(Math.log2(pieceLength));
+  return [
+    {
+      name: "localbt",
+      command: [...localbtCommand(), "create", path, "-l", String(pieceLength), "-a", nowhere, "-o", output],
+      isInstalled: true,
+    },
+    {
+      name: "mktorrent -t 2",
+      command: ["mktorrent", "-t", "2", "-l", exponent, "-a", nowhere, "-o", output, path],
+      isInstalled: runs(["mktorrent", "-h"]),
+    },
+    {
+      name: "transmission-create",
+      command: ["transmission-create", "-s", kibibytes, "-t", nowhere, "-o", output, path],
+      isInstalled: runs(["transmission-create", "--version"]),
+    },
+    {
+      name: "libtorrent",
+      command: [...python, path, String(pieceLength), output, nowhere],
+      isInstalled: libtorrent.isInstalled(),
+    },
+    {
+      name: "create-torrent (npm)",
+      command: ["node", beside("npm_create.mjs"), node, path, String(pieceLength), output, nowhere],
+      isInstalled: node !== "",
+    },
+  ];
+}
+
+/** Compares one big file, and 2,000 small ones, with their torrents. */
 export async function benchVerify({ rounds, length }: { rounds: number; length: number }): Promise<Row[]> {
   await using scene = await openBenchScene();
-  const share = await makeBenchShare(scene, { length, pieceLength: MiB });
-  const contenders: Contender[] = [{
-    name: "localbt",
-    command: [...localbtCommand(), "verify", share.torrent, "-d", share.directory],
-  }];
-  if (runs(["aria2c", "--version"])) {
-    const options = ["--check-integrity=true", "--bt-hash-check-seed=false", "--seed-time=0", "--enable-dht=false"];
-    const quiet = ["--summary-interval=0", "--console-log-level=error", "--show-console-readout=false"];
-    const place = [`--dir=${share.directory}`, "--interface=127.0.0.1", "--disable-ipv6=true"];
-    contenders.push({
+  const big = await torrentOf(scene, writeBigFile(scene.newFolder("data"), length), { pieceLength: MiB });
+  const smallFiles = writeSmallFiles(scene.newFolder("small"));
+  const small = await torrentOf(scene, smallFiles, { pieceLength: 256 * 1024 });
+  const contestOf = async (share: BenchShare, label: string): Promise<Row[]> =>
+    judge(
+      await contest({ part: "verify", rounds }, [
+        ...verifiers(share).map((program) => contenderOf(scene, program, share.length, label)),
+        {
+          name: `Transmission${label}`,
+          isOurs: false,
+          absence: transmission.isInstalled() ? undefined : "not installed",
+          run: () => verifyByTransmission(share),
+        },
+      ]),
+    );
+  return [...await contestOf(big, ", big file"), ...await contestOf(small, ", 2,000 small files")];
+}
+
+function verifiers({ torrent, directory }: BenchShare): Program[] {
+  const check = ["--check-integrity=true", "--bt-hash-check-seed=false", "--seed-time=0", "--enable-dht=false"];
+  const quiet = ["--summary-interval=0", "--console-log-level=error", "--show-console-readout=false"];
+  const place = [`--dir=${directory}`, "--interface=127.0.0.1", "--disable-ipv6=true"];
+  return [
+    { name: "localbt", command: [...localbtCommand(), "verify", torrent, "-d", directory], isInstalled: true },
+    {
+      name: "libtorrent",
+      command: ["/usr/bin/python3", beside("libtorrent_file.py"), "verify", torrent, directory],
+      isInstalled: libtorrent.isInstalled(),
+    },
+    {
       name: "aria2c -V",
-      command: ["aria2c", "--no-conf", ...options, ...quiet, ...place, share.torrent],
-    });
+      command: ["aria2c", "--no-conf", ...check, ...quiet, ...place, torrent],
+      isInstalled: runs(["aria2c", "--version"]),
+    },
+  ];
+}
+
+/** From the start of the daemon until it says that all is there; adding a torrent runs the same check as --verify. */
+async function verifyByTransmission({ torrent, directory, length }: BenchShare): Promise<Sample> {
+  await using scene = await openBenchScene();
+  const startedAt = performance.now();
+  const daemon = await transmission.start(scene, { mode: "seed", torrent, directory });
+  const meter = new Meter(daemon.pid);
+  try {
+    await daemon.finished(deadlineMs);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const { cpuSeconds, peakMegabytes } = meter.stop();
+    return { seconds, rate: length / 1e6 / seconds, cpuSeconds, peakMB: peakMegabytes };
+  } finally {
+    meter.stop();
+    await daemon.stop();
   }
-  const samples = await runAll(scene, contenders, { rounds, length });
-  return rowsOf("verify", samples, { text: "at least 1074 MB/s (1 GiB/s)", bytesPerSecond: 2 ** 30 });
 }
 
 /** The time until a program has said its version. */
 export async function benchStart({ rounds }: { rounds: number }): Promise<Row[]> {
   await using scene = await openBenchScene();
-  const contenders: Contender[] = [
+  const programs = [
     { name: "localbt", command: [...localbtCommand(), "--version"] },
     { name: "aria2c", command: ["aria2c", "--version"] },
     { name: "transmission-daemon", command: ["transmission-daemon", "--version"] },
+    { name: "mktorrent", command: ["mktorrent", "-h"] },
+    { name: "rtorrent", command: ["rtorrent", "-h"] },
     { name: "python3 libtorrent", command: ["/usr/bin/python3", "-c", "import libtorrent"] },
-  ].filter(({ command }) => runs(command));
-  const samples = await runAll(scene, contenders, { rounds, length: 0 });
-  return [...samples].map(([{ name }, taken]) => {
-    const row = rowOf("start", name, taken.map(({ seconds }) => ({ seconds })));
-    return name === "localbt" ? withGoal(row, "under 0.15 s", ({ seconds = NaN }) => seconds < 0.15) : row;
-  });
+    { name: "node", command: ["node", "-e", "0"] },
+  ];
+  const rows = await contest(
+    { part: "start", rounds },
+    programs.map((program) => contenderOf(scene, { ...program, isInstalled: runs(program.command) }, 0, "")),
+  );
+  return rows.map((row) => row.isOurs ? withGoal(row, "under 0.15 s", ({ seconds = NaN }) => seconds < 0.15) : row);
 }
 
-function rowsOf(
-  part: string,
-  samples: ReadonlyMap<Contender, readonly Sample[]>,
-  goal: { text: string; bytesPerSecond: number },
-): Row[] {
-  return [...samples].map(([{ name }, taken]) => {
-    const row = rowOf(part, name, taken);
-    return name === "localbt" ? withGoal(row, goal.text, ({ rate = 0 }) => rate * 1e6 >= goal.bytesPerSecond) : row;
-  });
+function contenderOf(scene: Scene, program: Program, length: number, label: string): Contender {
+  return {
+    name: `${program.name}${label}`,
+    isOurs: program.name === "localbt",
+    absence: program.isInstalled ? undefined : "not installed",
+    run: () => runOnce(scene, program, length),
+  };
 }
 
-/** Runs each contender once a round, one after the other. */
-async function runAll(
-  scene: Scene,
-  contenders: readonly Contender[],
-  { rounds, length, before = () => {} }: { rounds: number; length: number; before?: () => void },
-): Promise<Map<Contender, Sample[]>> {
-  const samples = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [contender, taken] of samples) {
-      before();
-      taken.push(await runOnce(scene, contender, length));
-    }
-  }
-  return samples;
-}
-
-async function runOnce(scene: Scene, { name, command }: Contender, length: number): Promise<Sample> {
+async function runOnce(scene: Scene, { name, command, before }: Program, length: number): Promise<Sample> {
+  before?.();
+  const cpuBefore = endedChildrenCpuSeconds();
   const startedAt = performance.now();
-  const child: Child = scene.start({ name, command });
+  const child = scene.start({ name, command });
   const meter = new Meter(child.pid);
-  const { code } = await child.exit(deadlineMs);
-  const seconds = (performance.now() - startedAt) / 1000;
-  const { cpuSeconds, peakMegabytes } = meter.stop();
-  if (code !== 0) throw child.failure("failed");
-  return { seconds, rate: length / 1e6 / seconds, cpuSeconds, peakMB: peakMegabytes };
+  try {
+    const { code } = await child.exit(deadlineMs);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const { peakMegabytes } = meter.stop();
+    if (code !== 0) throw child.failure("failed");
+    const cpuSeconds = endedChildrenCpuSeconds() - cpuBefore;
+    return { seconds, ...(length > 0 && { rate: length / 1e6 / seconds }), cpuSeconds, peakMB: peakMegabytes };
+  } finally {
+    meter.stop();
+  }
+}
+
+/** Puts the goals on our row. */
+function judge(rows: readonly Row[]): Row[] {
+  const rival = fastest(rows.filter((row) => !row.isOurs));
+  return rows.map((row) =>
+    row.isOurs
+      ? withGoal(
+        withRivalGoal(row, rival, { times: 1 }),
+        `under ${memoryMaxMB} MB`,
+        ({ peakMB = NaN }) => peakMB < memoryMaxMB,
+        { isOfSpeed: false },
+      )
+      : row
+  );
 }
 
 function removeIfThere(path: string): void {

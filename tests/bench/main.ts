@@ -1,65 +1,92 @@
 /**
- * `deno task bench [part…] [--json] [--rounds N] [--small]`: what the program costs, beside its rivals on this machine.
+ * `deno task bench [part…] [--json] [--rounds N] [--small] [--install]`: the program beside its rivals on this machine.
  *
- * Parts: start, create, verify, transfer, swarm, peers, large; all of them without a name. LOCALBT_BIN names the binary to
- * measure; without it the source is. Data lies in /dev/shm; nothing is measured by more than one process that works.
+ * Parts: start, create, verify, transfer, swarm, tracker, codec, peers, large; all of them without a name. Ours and the
+ * rivals run in turn, round after round, on data in /dev/shm that is in memory already; at most 6 GiB of it at a time.
+ * LOCALBT_BIN names the binary to measure; without it the source is, and its start then counts against us. A rival that
+ * is not installed is a line of the table; `--install` fetches those that npm has. `--small` takes an eighth of the data.
+ *
+ * Exit code 1 when a goal was not reached; a goal that the machine was too noisy for, or that has no rival, does not count.
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { localbtCommand } from "../interop/localbt.ts";
+import { benchCodec } from "./codec_part.ts";
 import { benchCreate, benchStart, benchVerify } from "./file_part.ts";
+import { describeMachine } from "./machine.ts";
+import { installNpmRivals } from "./npm_rivals.ts";
 import { benchPeers } from "./peers_part.ts";
 import { formatRows, type Row } from "./report.ts";
-import { MiB } from "./stage.ts";
+import { GiB, MiB } from "./stage.ts";
 import { benchSwarm } from "./swarm_part.ts";
+import { benchTracker } from "./tracker_part.ts";
 import { benchLarge, benchTransfer } from "./transfer_part.ts";
 
-const options = parseArgs(Deno.args, { boolean: ["json", "small"], string: ["rounds"] });
+const options = parseArgs(Deno.args, { boolean: ["json", "small", "install"], string: ["rounds"] });
 const scale = options.small ? 1 / 8 : 1;
-const GiB = 1024 * MiB;
 
 function rounds(standard: number): number {
-  return Number(options.rounds ?? standard);
+  const count = Number(options.rounds ?? standard);
+  if (Number.isInteger(count) && count > 0) return count;
+  console.error(`bench: --rounds takes a number from 1, not "${options.rounds}"`);
+  Deno.exit(2);
 }
 
-const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> }>> = {
+const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> | Row[] }>> = {
   start: { title: "say the version", run: () => benchStart({ rounds: rounds(9) }) },
   create: {
-    title: "create, 2 GiB, 1 MiB pieces",
-    run: () => benchCreate({ rounds: rounds(3), length: 2 * GiB * scale }),
+    title: `create: ${2 * scale} GiB in pieces of 1 MiB, 2,000 small files in pieces of 256 KiB`,
+    run: () => benchCreate({ rounds: rounds(5), length: 2 * GiB * scale }),
   },
   verify: {
-    title: "verify, 2 GiB, 1 MiB pieces",
-    run: () => benchVerify({ rounds: rounds(3), length: 2 * GiB * scale }),
+    title: `verify: ${2 * scale} GiB in pieces of 1 MiB, 2,000 small files in pieces of 256 KiB`,
+    run: () => benchVerify({ rounds: rounds(5), length: 2 * GiB * scale }),
   },
   transfer: {
-    title: "one seeder to one downloader, 2 GiB, 1 MiB pieces (rate in MB/s)",
+    title: `transfer: seeder > downloader, ${2 * scale} GiB, pieces of 1 MiB`,
     run: () => benchTransfer({ rounds: rounds(3), length: 2 * GiB * scale }),
   },
   swarm: {
-    title: "our seeder at 20 MB/s and 4 downloaders, 256 MiB, 256 KiB pieces",
-    run: () => benchSwarm({ rounds: rounds(1), length: 256 * MiB * scale }),
+    title: `swarm: a seeder limited to 20 MB/s, pieces of 256 KiB`,
+    run: () => benchSwarm({ rounds: rounds(2), length: 256 * MiB * scale }),
+  },
+  tracker: {
+    title: "tracker: announces for 50 peers over HTTP on 64 connections (s and CPU s of 100,000)",
+    run: () =>
+      benchTracker({
+        rounds: rounds(3),
+        seconds: options.small ? 1.5 : 5,
+        peerCount: options.small ? 100_000 : 1_000_000,
+      }),
+  },
+  codec: {
+    title: "codec: without sockets or disk (s of a million, so microseconds of one)",
+    run: () => benchCodec({ rounds: rounds(5) }),
   },
   peers: {
-    title: "500 peers on one seeder, 1 MiB each",
+    title: "peers: 500 on one seeder, 1 MiB each",
     run: () => benchPeers({ peerCount: 500 * (options.small ? 0.2 : 1), length: 64 * MiB }),
   },
-  large: { title: "a torrent of 6 GiB", run: () => benchLarge({ length: 6 * GiB * scale }) },
+  large: { title: "large: a torrent beyond 4 GiB", run: () => benchLarge({ length: 5 * GiB * scale }) },
 };
 
 const names = options._.length > 0 ? options._.map(String) : Object.keys(parts);
-const rows: Row[] = [];
+const unknown = names.find((name) => !Object.hasOwn(parts, name));
+if (unknown !== undefined) {
+  console.error(`bench: there is no part "${unknown}"; there are ${Object.keys(parts).join(", ")}`);
+  Deno.exit(2);
+}
+if (options.install) installNpmRivals();
+const machine = describeMachine();
+const measured = Deno.env.get("LOCALBT_BIN") ? localbtCommand()[0] : "the source, whose start counts against it";
 if (!options.json) {
-  console.log(`measured: ${localbtCommand()[0]}${Deno.env.get("LOCALBT_BIN") ? "" : " (from source)"}`);
+  console.log(`ours: ${measured}\nmachine: ${machine.cores} x ${machine.cpu}, load ${machine.load.toFixed(2)}`);
 }
+const rows: Row[] = [];
 for (const name of names) {
-  const part = parts[name];
-  if (part === undefined) {
-    console.error(`bench: there is no part "${name}"; there are ${Object.keys(parts).join(", ")}`);
-    Deno.exit(2);
-  }
-  const measured = await part.run();
-  rows.push(...measured);
-  if (!options.json) console.log(`\n${part.title}\n${formatRows(measured)}`);
+  const { title, run } = parts[name]!;
+  const taken = await run();
+  rows.push(...taken);
+  if (!options.json) console.log(`\n${title}\n${formatRows(taken)}`);
 }
-if (options.json) console.log(JSON.stringify(rows, undefined, 2));
-if (rows.some((row) => row.goal?.reached === false)) Deno.exit(1);
+if (options.json) console.log(JSON.stringify({ measured, machine, rows }, undefined, 2));
+if (rows.some((row) => row.goals.some(({ isReached }) => isReached === false))) Deno.exit(1);

@@ -70,3 +70,8 @@ function read(path: string): string | undefined {
     return undefined; // it has ended
   }
 }
+
+/** The memory that a process has now, mapped files included, in bytes; 0 when it has ended. */
+export function residentBytes(pid: number): number {
+  return kilobytes(read(`/proc/${pid}/status`) ?? "", "VmRSS") * 1024;
+}

@@ -1,20 +1,29 @@
 /** Where the bench keeps its data: in memory (/dev/shm) where there is that, so that no disk is measured. */
 import { Buffer } from "node:buffer";
-import { join } from "../interop/path.ts";
-import { bytesFrom } from "../interop/payload.ts";
 import { runLocalbt } from "../interop/localbt.ts";
+import { basename, join } from "../interop/path.ts";
+import { assertHoldsPayload, bytesFrom, type PayloadKind, wordsFrom, writePayload } from "../interop/payload.ts";
 import { Scene } from "../interop/scene.ts";
 
 export const MiB = 2 ** 20;
+export const GiB = 2 ** 30;
 
-/** A file and its torrent. */
-export interface BenchShare {
-  /** The folder that holds the file. */
+/** A file or folder to share. */
+export interface BenchData {
+  /** The folder that holds it. */
   readonly directory: string;
-  readonly path: string;
   readonly name: string;
+  readonly path: string;
+  /** Bytes in all. */
   readonly length: number;
+  /** @throws when the copy in `directory` is not the same, byte by byte */
+  assertSameIn(directory: string): void;
+}
+
+/** The same with its torrent. */
+export interface BenchShare extends BenchData {
   readonly torrent: string;
+  readonly pieceLength: number;
 }
 
 /** Opens a scene on the fastest storage of this machine. */
@@ -31,44 +40,60 @@ function isDirectory(path: string): boolean {
 }
 
 /** Writes a file of random bytes; `sparse` makes one of zeros that takes no room. */
-export function writeBenchFile(directory: string, length: number, options: { sparse?: boolean } = {}): string {
-  const path = join(directory, `bench-${length / MiB}.bin`);
+export function writeBigFile(directory: string, length: number, options: { sparse?: boolean } = {}): BenchData {
+  const name = `bench-${length / MiB}.bin`;
+  const path = join(directory, name);
   using file = Deno.openSync(path, { create: true, write: true });
-  if (options.sparse) {
-    file.truncateSync(length);
-    return path;
-  }
   const partLength = 16 * MiB;
-  for (let at = 0; at < length; at += partLength) {
-    const part = bytesFrom(at / partLength + 1, Math.min(partLength, length - at));
-    for (let done = 0; done < part.length;) done += file.writeSync(part.subarray(done));
+  if (options.sparse) file.truncateSync(length);
+  else {
+    for (let at = 0; at < length; at += partLength) {
+      const part = bytesFrom(at / partLength + 1, Math.min(partLength, length - at));
+      for (let done = 0; done < part.length;) done += file.writeSync(part.subarray(done));
+    }
   }
-  return path;
+  return { directory, name, path, length, assertSameIn: (target) => assertSameFile(path, join(target, name)) };
 }
 
-/** A file and its torrent by our `create`. */
-export async function makeBenchShare(
+/** Writes 2,000 files of 4 to 64 KiB, two folders deep: 70 MB. */
+export function writeSmallFiles(directory: string): BenchData {
+  const next = wordsFrom(7);
+  const kind: PayloadKind = {
+    label: "2,000 small files",
+    name: "small",
+    pieceLength: 0,
+    seed: 7,
+    files: Array.from({ length: 2000 }, (_, i) => ({
+      path: [`d${i % 20}`, `e${Math.floor(i / 20) % 10}`, `f${i}.dat`],
+      length: 4096 + next() % (60 * 1024),
+    })),
+  };
+  const payload = writePayload(kind, directory);
+  return {
+    directory,
+    name: kind.name,
+    path: join(directory, kind.name),
+    length: payload.totalLength,
+    assertSameIn: (target) => assertHoldsPayload(payload, target),
+  };
+}
+
+/** Makes a torrent by our `create`. */
+export async function torrentOf(
   scene: Scene,
-  { length, pieceLength, announce, sparse = false }: {
-    length: number;
-    pieceLength: number;
-    announce?: string;
-    sparse?: boolean;
-  },
+  data: BenchData,
+  { pieceLength, announce }: { pieceLength: number; announce?: string },
 ): Promise<BenchShare> {
-  const directory = scene.newFolder("data");
-  const path = writeBenchFile(directory, length, { sparse });
-  const torrent = `${path}.torrent`;
+  const torrent = join(scene.newFolder("torrent"), `${basename(data.path)}.torrent`);
   const { code, child } = await runLocalbt(scene, [
-    ...["create", path, "--output", torrent, "--piece-length", String(pieceLength), "--force"],
+    ...["create", data.path, "--output", torrent, "--piece-length", String(pieceLength)],
     ...(announce ? ["--announce", announce] : []),
   ], { deadlineMs: 120_000 });
   if (code !== 0) throw child.failure("made no torrent");
-  return { directory, path, name: path.slice(directory.length + 1), length, torrent };
+  return { ...data, torrent, pieceLength };
 }
 
-/** @throws when two files differ; both are read in parts */
-export function assertSameFile(wanted: string, actual: string): void {
+function assertSameFile(wanted: string, actual: string): void {
   using a = Deno.openSync(wanted);
   using b = Deno.openSync(actual);
   const [partA, partB] = [new Uint8Array(4 * MiB), new Uint8Array(4 * MiB)];

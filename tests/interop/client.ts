@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly downloadLimit?: number;
   /** For measurements: set up for speed, and without the logs that `protocolErrors` and `fetchedBytes` read. */
   readonly isBench?: boolean;
+  /** Blocks that it asks one peer for at once at most, for measurements; only libtorrent can be told. */
+  readonly requestQueueMax?: number;
   /** Where it lives; default: 127.0.0.1 of this machine. */
   readonly host?: Host;
 }

@@ -29,6 +29,7 @@ export const libtorrent: Client = {
         host.address,
         ...(options.peers ?? []).map((peer) => `peer=${peer}`),
         ...(options.isBench ? ["bench=1"] : []),
+        ...(options.requestQueueMax ? [`queue=${options.requestQueueMax}`] : []),
         ...(options.uploadLimit ? [`up=${options.uploadLimit}`] : []),
         ...(options.downloadLimit ? [`down=${options.downloadLimit}`] : []),
       ],

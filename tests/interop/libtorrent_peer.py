@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """A libtorrent peer for the interop tests: one torrent, plain TCP, no DHT, PEX, LSD, UPnP or uTP.
 
-usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1]
-bench=1 sets it up for speed, and leaves out the alerts about peers.
+usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1] [queue=BLOCKS]
+bench=1 sets it up for speed, and leaves out the alerts about peers; queue bounds what one peer is asked for at once.
 MODE is seed (the data is whole and not checked again) or download (what is there is checked first).
 
 Prints, a line each: LISTENING PORT; FINISHED; HAVE BYTES FETCHED BYTES (on change, at most 10 a second); FAULT TEXT for
@@ -80,6 +80,8 @@ def main():
     pack = settings(address, limits)
     if limits.get("bench"):
         make_fast(pack)
+    if limits.get("queue"):
+        pack.update({"max_out_request_queue": limits["queue"], "request_queue_time": 1})
     session = lt.session(pack)
     # loopback peers are in a class without limits unless every address is put into the global one
     everyone = lt.ip_filter()

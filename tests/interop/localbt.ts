@@ -95,10 +95,12 @@ export const localbt: Client & { start(scene: Scene, options: StartOptions): Pro
   async start(scene: Scene, options: StartOptions): Promise<LocalbtPeer> {
     const host = options.host ?? loopback;
     const port = freePort();
+    const isSilent = options.isBench === true && options.mode === "download";
     const child = startLocalbt(scene, [
       options.mode,
       options.torrent,
-      "--json",
+      // an event for each piece costs time that a person's download does not take
+      ...(isSilent ? [] : ["--json"]),
       ...(options.mode === "seed"
         ? ["--data", options.directory, ...(options.isBench ? ["--no-verify"] : [])]
         : ["--seed", "--output", options.directory]),
@@ -107,8 +109,9 @@ export const localbt: Client & { start(scene: Scene, options: StartOptions): Pro
       ...(options.uploadLimit ? ["--upload-limit", String(options.uploadLimit)] : []),
       ...(options.downloadLimit ? ["--download-limit", String(options.downloadLimit)] : []),
     ], { prefix: host.prefix });
-    await eventOf(child, options.mode === "seed" ? "ready" : "start", 20_000);
-    return new LocalbtPeer(child, `${host.address}:${port}`);
+    if (isSilent) await child.line(/^when all is there/, 20_000);
+    else await eventOf(child, options.mode === "seed" ? "ready" : "start", 20_000);
+    return new LocalbtPeer(child, `${host.address}:${port}`, isSilent);
   },
 };
 
@@ -118,8 +121,11 @@ export class LocalbtPeer implements Peer {
   readonly name: string;
   readonly pid: number;
   readonly endpoint: string;
+  /** Speaks to people, not in events. */
+  readonly #isSilent: boolean;
 
-  constructor(child: Child, endpoint: string) {
+  constructor(child: Child, endpoint: string, isSilent = false) {
+    this.#isSilent = isSilent;
     this.child = child;
     this.name = child.name;
     this.pid = child.pid;
@@ -127,7 +133,8 @@ export class LocalbtPeer implements Peer {
   }
 
   async finished(deadlineMs: number): Promise<void> {
-    await eventOf(this.child, "done", deadlineMs);
+    if (this.#isSilent) await this.child.line(/ are there and verified/, deadlineMs);
+    else await eventOf(this.child, "done", deadlineMs);
   }
 
   fetchedBytes(): Promise<number> {

@@ -7,7 +7,11 @@ import type { Scene } from "./scene.ts";
 import { waitFor } from "./wait.ts";
 
 export const opentracker: Need & {
-  start(scene: Scene, infoHashes: readonly string[], host?: Host): Promise<{ announceUrl: string }>;
+  start(
+    scene: Scene,
+    infoHashes: readonly string[],
+    host?: Host,
+  ): Promise<{ announceUrl: string; port: number; pid: number }>;
 } = {
   name: "opentracker",
   isInstalled: () => Deno.build.os === "linux" && Deno.uid() === 0 && isOnPath("opentracker"),
@@ -27,7 +31,7 @@ export const opentracker: Need & {
       if (!child.isRunning) throw child.failure("did not start");
       return isListening(child.pid) ? true : undefined;
     }, 10_000);
-    return { announceUrl: `http://${host.address}:${port}/announce` };
+    return { announceUrl: `http://${host.address}:${port}/announce`, port, pid: child.pid };
   },
 };
 

@@ -1,0 +1,257 @@
+/** Our tracker beside opentracker and npm's bittorrent-tracker: announces a second, CPU, memory, latency, stalls. */
+import { freePort } from "../interop/free_port.ts";
+import { startLocalbt } from "../interop/localbt.ts";
+import { opentracker } from "../interop/opentracker.ts";
+import type { Scene } from "../interop/scene.ts";
+import { waitFor } from "../interop/wait.ts";
+import { TrackerServer } from "../../tracker/io/http_listener.ts";
+import { AnnounceLoad } from "./announce_load.ts";
+import { type Contender, contest } from "./contest.ts";
+
+import { Meter, residentBytes } from "./meter.ts";
+import { npmFile } from "./npm_rivals.ts";
+import { fastest, type Row, rowNamed, type Sample, withGoal, withRivalGoal } from "./report.ts";
+import { openBenchScene } from "./stage.ts";
+
+const part = "tracker";
+/** Swarms of the loads with many. */
+const swarmCount = 10_000;
+const numWant = 50;
+
+/** A tracker that can be started. */
+interface Server {
+  readonly name: string;
+  readonly isInstalled: boolean;
+  /** opentracker closes each connection, whatever it is asked. */
+  readonly keepsAlive: boolean;
+  start(scene: Scene, load: AnnounceLoad): Promise<{ port: number; pid: number }>;
+}
+
+const localbtTracker: Server = {
+  name: "localbt",
+  isInstalled: true,
+  keepsAlive: true,
+  async start(scene) {
+    const child = startLocalbt(scene, ["tracker", "--quiet", "--host", "127.0.0.1", "--port", "0"]);
+    const [, port] = await child.line(/^http:\/\/127\.0\.0\.1:(\d+)\/announce/, 20_000);
+    return { port: Number(port), pid: child.pid };
+  },
+};
+
+const servers: readonly Server[] = [
+  localbtTracker,
+  {
+    name: "opentracker",
+    isInstalled: opentracker.isInstalled(),
+    keepsAlive: false,
+    start: async (scene, load) => await opentracker.start(scene, await load.hashes(swarmCount)),
+  },
+  {
+    name: "bittorrent-tracker (npm)",
+    isInstalled: npmFile("bittorrent-tracker", "bin/cmd.js") !== undefined,
+    keepsAlive: true,
+    async start(scene) {
+      const port = freePort();
+      const script = npmFile("bittorrent-tracker", "bin/cmd.js") ?? "";
+      const options = ["-p", String(port), "--http", "--http-hostname", "127.0.0.1", "--silent"];
+      const child = scene.start({ name: "bittorrent-tracker", command: ["node", script, ...options] });
+      await waitFor("bittorrent-tracker's port", async () => {
+        if (!child.isRunning) throw child.failure("did not start");
+        return await accepts(port) || undefined;
+      }, 15_000);
+      return { port, pid: child.pid };
+    },
+  },
+];
+
+/** @param options.peerCount peers that our tracker is filled with to see what one takes */
+export async function benchTracker(
+  options: { rounds: number; seconds: number; peerCount: number },
+): Promise<Row[]> {
+  if (!AnnounceLoad.isPossible()) {
+    const absence = "the load generator needs gcc on Linux";
+    return await contest({ part, rounds: 1 }, [{ name: "localbt", isOurs: true, absence, run: notToRun }]);
+  }
+  await using scene = await openBenchScene();
+  const load = await AnnounceLoad.compile(scene);
+  const kinds = [true, false].flatMap((keepAlive) => [1, swarmCount].map((swarms) => ({ keepAlive, swarms })));
+  const rates = judgeRates(
+    await contest(
+      { part, rounds: options.rounds },
+      kinds.flatMap((kind) =>
+        servers.filter((server) => server.keepsAlive || !kind.keepAlive)
+          .map((server) => rateContender(server, load, { ...kind, seconds: options.seconds }))
+      ),
+    ),
+  );
+  const top = rowNamed(rates, nameOf("localbt", { keepAlive: true, swarms: swarmCount }))?.figures.perSecond ?? 0;
+  const others = await contest({ part, rounds: 1 }, [
+    latencyContender(load, Math.floor(top / 2), options.seconds),
+    memoryContender(localbtTracker, load, options.peerCount),
+    ...servers.filter((server) => server.name === "opentracker")
+      .map((server) => memoryContender(server, load, options.peerCount / 10)),
+    stallContender(load, options.peerCount),
+  ]);
+  return [...rates, ...others.map(judgeOther)];
+}
+
+function nameOf(server: string, { keepAlive, swarms }: { keepAlive: boolean; swarms: number }): string {
+  const place = swarms === 1 ? "one swarm" : `${swarms} swarms`;
+  return `${server}, ${keepAlive ? "keep-alive" : "a connection each"}, ${place}`;
+}
+
+/** Announces as fast as they are answered, a fresh server each time; `seconds` is the time of 100,000. */
+function rateContender(
+  server: Server,
+  load: AnnounceLoad,
+  kind: { keepAlive: boolean; swarms: number; seconds: number },
+): Contender {
+  return {
+    name: nameOf(server.name, kind),
+    isOurs: server === localbtTracker,
+    absence: server.isInstalled ? undefined : "not installed",
+    async run(): Promise<Sample> {
+      await using scene = await openBenchScene();
+      const { port, pid } = await server.start(scene, load);
+      const meter = new Meter(pid);
+      try {
+        meter.mark();
+        const { keepAlive, swarms, seconds } = kind;
+        const result = await load.run({ port, keepAlive, swarmCount: swarms, numWant, seconds });
+        const { cpuSeconds, peakMegabytes } = meter.stop();
+        return {
+          seconds: result.seconds / result.good * 1e5,
+          perSecond: result.good / result.seconds,
+          cpuSeconds: cpuSeconds / result.good * 1e5,
+          p99Ms: result.p99Ms,
+          peakMB: peakMegabytes,
+        };
+      } finally {
+        meter.stop();
+      }
+    },
+  };
+}
+
+/** Announces at an even pace of half of what the tracker can do. */
+function latencyContender(load: AnnounceLoad, rate: number, seconds: number): Contender {
+  return {
+    name: `localbt, latency at ${rate} announces a second`,
+    isOurs: true,
+    async run(): Promise<Sample> {
+      await using scene = await openBenchScene();
+      const { port } = await localbtTracker.start(scene, load);
+      const kind = { port, keepAlive: true, swarmCount, numWant };
+      // what the first announces compile is not what the class of students waits for
+      await load.run({ ...kind, seconds: 1, rate });
+      const result = await load.run({ ...kind, seconds, rate });
+      return {
+        seconds: result.seconds / result.good * 1e5,
+        perSecond: result.good / result.seconds,
+        p50Ms: result.p50Ms,
+        p99Ms: result.p99Ms,
+        maxMs: result.maxMs,
+      };
+    },
+  };
+}
+
+/** Fills a tracker with peers in many swarms and sees by how much it grew. */
+function memoryContender(server: Server, load: AnnounceLoad, peerCount: number): Contender {
+  return {
+    name: `${server.name}, memory of ${peerCount} peers in ${swarmCount} swarms`,
+    isOurs: server === localbtTracker,
+    absence: server.isInstalled ? undefined : "not installed",
+    async run(): Promise<Sample> {
+      await using scene = await openBenchScene();
+      const { port, pid } = await server.start(scene, load);
+      const before = residentBytes(pid);
+      const { keepsAlive: keepAlive } = server;
+      const result = await load.run({ port, keepAlive, swarmCount, numWant: 0, count: peerCount });
+      const growth = residentBytes(pid) - before;
+      const seconds = result.seconds / result.good * 1e5;
+      return { seconds, bytesPerPeer: growth / peerCount, peakMB: residentBytes(pid) / 1e6 };
+    },
+  };
+}
+
+/** How long the loop of a tracker in this process stands still while all of its peers expire. */
+function stallContender(load: AnnounceLoad, peerCount: number): Contender {
+  return {
+    name: `localbt, ${peerCount} peers expire`,
+    isOurs: true,
+    async run(): Promise<Sample> {
+      let ahead = 0;
+      const server = TrackerServer.start({
+        network: { listen: (options) => Deno.listen(options), connect: () => Promise.reject(new Error("not here")) },
+        host: "127.0.0.1",
+        port: 0,
+        intervalMs: 60_000,
+        now: () => performance.now() + ahead,
+        random: Math.random,
+      });
+      try {
+        const { port } = server;
+        const filled = await load.run({ port, keepAlive: true, swarmCount, numWant: 0, count: peerCount });
+        const idleStallMs = await longestStall(2_000);
+        ahead = 24 * 3_600_000;
+        const stallMs = await longestStall(10_000);
+        const { peersExpired } = server.stats;
+        return { seconds: filled.seconds / filled.good * 1e5, stallMs, idleStallMs, peersExpired };
+      } finally {
+        await server.close();
+      }
+    },
+  };
+}
+
+/** The longest time beyond its millisecond that a timer of this process is late, within `forMs`. */
+async function longestStall(forMs: number): Promise<number> {
+  const end = performance.now() + forMs;
+  let longest = 0;
+  for (let at = performance.now(); at < end;) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const next = performance.now();
+    longest = Math.max(longest, next - at - 1);
+    at = next;
+  }
+  return longest;
+}
+
+function judgeRates(rows: readonly Row[]): Row[] {
+  const ofOpentracker = fastest(rows.filter((row) => row.contender.startsWith("opentracker")));
+  return rows.map((row) => {
+    if (!row.isOurs) return row;
+    const times = row.contender.includes("keep-alive") ? 2.5 : 0.7;
+    const npm = rowNamed(rows, row.contender.replace("localbt", "bittorrent-tracker (npm)"));
+    const besideOpentracker = withRivalGoal(row, ofOpentracker, { times });
+    return npm === undefined ? besideOpentracker : withRivalGoal(besideOpentracker, npm, { times: 5 });
+  });
+}
+
+function judgeOther(row: Row): Row {
+  if (!row.isOurs) return row;
+  if (row.contender.includes("latency")) return withGoal(row, "p99 under 20 ms", ({ p99Ms = NaN }) => p99Ms < 20);
+  if (row.contender.includes("memory")) {
+    const isLight = ({ bytesPerPeer = NaN }: Row["figures"]) => bytesPerPeer < 250;
+    return withGoal(row, "under 250 bytes a peer", isLight, { isOfSpeed: false });
+  }
+  return withGoal(
+    row,
+    "no stall of more than 10 ms, and some did expire",
+    ({ stallMs = NaN, peersExpired = 0 }) => stallMs <= 10 && peersExpired > 0,
+  );
+}
+
+async function accepts(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function notToRun(): Promise<Sample> {
+  return Promise.reject(new Error("absent contenders do not run"));
+}
