@@ -99,7 +99,7 @@ export class Uploader {
 
   /** Has the next blocks read for the peer, unless enough waits for it. */
   serve(session: PeerSession, now: number): void {
-    if (session.isReading || session.uploads.count === 0 || session.outboxBytes >= uploadBatchBytesMax) return;
+    if (!this.#maySend(session)) return;
     const ranges: CheckedBlockRange[] = [];
     let byteCount = 0;
     const batchBytes = Math.min(uploadBatchBytesMax, this.#limiter.bytesPerSecond / throttledBatchesPerSecond);
@@ -118,16 +118,21 @@ export class Uploader {
     this.#emit({ kind: "readBlocks", connection: session.connection, ranges });
   }
 
+  /** The peer asked for something, and enough of what went before has left: else the next event of the peer serves it. */
+  #maySend(session: PeerSession): boolean {
+    return session.uploads.count > 0 && !session.isReading && session.outboxBytes < uploadBatchBytesMax;
+  }
+
   /** The limiter is ready again: each peer gets a block in turn, beginning behind the one that was served last. */
   serveThrottled(now: number): void {
     if (!this.#isThrottled) return;
     this.#isThrottled = false;
-    const waiting = [...this.#sessions.values()].filter((session) => session.uploads.count > 0);
+    const waiting = [...this.#sessions.values()].filter((session) => this.#maySend(session));
     for (let i = 0; i < waiting.length && !this.#isThrottled; i++) {
       this.serve(waiting[(this.#turn + i) % waiting.length], now);
       if (this.#isThrottled) this.#turn += i;
     }
-    if (waiting.some((session) => session.uploads.count > 0 && !session.isReading)) this.#isThrottled = true;
+    if (waiting.some((session) => this.#maySend(session))) this.#isThrottled = true;
   }
 
   /** The blocks are here. */

@@ -365,7 +365,9 @@ Deno.test("Torrent under an upload limit is not woken for a peer that takes noth
   );
   stage.pass(30_000);
   const other = joinLeecher(stage);
-  other.sayRequest({ piece: 0 });
+  other.say((out) =>
+    blocksOf(120).forEach((range) => out.range(MessageId.request, range.piece, range.begin, blockLength))
+  );
   let wakes = 0;
   for (const end = stage.now + 10_000; stage.now < end; wakes++) {
     stage.now = Math.max(stage.now + 0.01, stage.torrent.wakeAt(stage.now));
