@@ -4,7 +4,7 @@ import { safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint } from "../../lib/endpoint.ts";
 import type { TransferEvent } from "./transfer.ts";
 
-/** Tells of peers that come, go and are banned, and of trackers that fail. */
+/** Tells of peers that come, go and are banned, of trackers that fail, and of what is not remembered. */
 export class PeerReport {
   readonly #context: Context;
   /** Trackers whose fault was told: again only with --verbose. */
@@ -35,6 +35,9 @@ export class PeerReport {
         if (this.#failedTrackers.has(event.url) && !context.verbose) return;
         this.#failedTrackers.add(event.url);
         context.warn(`tracker ${safeText(event.url)}: ${safeText(event.why)}`);
+        return;
+      case "resumeNotSaved":
+        context.warn(`the next start checks all data again: ${safeText(event.why)}`);
         return;
       default:
         return;

@@ -47,6 +47,7 @@ export class ResumeFile {
       await writeFlushed(temporary, encodeResume(state));
       await Deno.rename(temporary, this.path);
     } catch (error) {
+      await removeIfThere(temporary).catch(() => {}); // what matters is why it could not be written
       throw diskError("write", this.path, error);
     }
     await flushFolder(this.#folder);

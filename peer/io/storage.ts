@@ -200,14 +200,10 @@ export class Storage {
     await this.#resumeFile.remove();
   }
 
-  /** Waits for what is being stored, records it if that is not done yet, and closes the files. */
+  /** Waits for what is being stored and saved, and closes the files. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#stores);
-    try {
-      if (this.#dirtyFiles.size > 0) await this.saveResume();
-    } finally {
-      this.#files.close();
-    }
+    await Promise.allSettled([...this.#stores, this.#saving]);
+    this.#files.close();
   }
 
   #look(): void {

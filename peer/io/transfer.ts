@@ -30,6 +30,7 @@ export type TransferEvent =
   | Extract<Effect, { kind: "peerJoined" | "peerLeft" | "peerBanned" | "pieceDone" }>
   | { readonly kind: "complete" }
   | { readonly kind: "trackerFailed"; readonly url: string; readonly why: string }
+  | { readonly kind: "resumeNotSaved"; readonly why: string }
   | { readonly kind: "failed"; readonly error: unknown };
 
 /** Milliseconds that trackers have to hear our goodbye. */
@@ -118,14 +119,11 @@ export class Transfer {
     this.apply({ kind: "stop" });
     const timer = setTimeout(() => this.#ending.abort(), goodbyeMs);
     await Promise.allSettled(this.#stores);
-    try {
-      if (!this.torrent.isComplete) await this.#storage.saveResume();
-      await Promise.allSettled(this.#announces);
-    } finally {
-      clearTimeout(timer);
-      this.#ending.abort();
-      await this.#storage.close();
-    }
+    if (!this.torrent.isComplete) await this.#saveResume();
+    await Promise.allSettled(this.#announces);
+    clearTimeout(timer);
+    this.#ending.abort();
+    await this.#storage.close();
   }
 
   #perform(effect: Effect): void {
@@ -246,13 +244,14 @@ export class Transfer {
     }
   }
 
+  /** A fault costs only time: what is not vouched for is checked at the next start. */
   async #saveResume(): Promise<void> {
     this.#savedAt = this.#host.now();
     this.#hasUnsaved = false;
     try {
       await this.#storage.saveResume();
     } catch (error) {
-      this.#onEvent({ kind: "failed", error });
+      this.#onEvent({ kind: "resumeNotSaved", why: reasonOf(error) });
     }
   }
 

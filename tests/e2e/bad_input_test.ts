@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { freePort } from "../interop/free_port.ts";
 import { interopTest, type Need, runs } from "../interop/installed.ts";
 import { runLocalbt } from "../interop/localbt.ts";
@@ -198,3 +198,20 @@ interopTest("download to a read-only place says so with 1", [privateMounts], asy
   const args = ["download", share.torrent, "--output", target, "--port", "0", "--peer", seeder.endpoint];
   assertClear(await runLocalbt(scene, args, { prefix: onTmpfs("ro", target) }), 1);
 });
+
+interopTest(
+  "a disk that fills up during a download is named with 1",
+  [privateMounts],
+  async () => {
+    await using scene = await Scene.open();
+    const share = makeShare(scene, singleFile(8 * 2 ** 20, 64 * 1024));
+    const seeder = await seedShare(scene, share, ["--upload-limit", "2M"]);
+    const target = scene.newFolder("target");
+    const fill = 'until ls -A "$0" | grep -q resume; do :; done; cat /dev/zero > "$0/filler"';
+    const mount = `mount -t tmpfs -o size=9m tmpfs "$0" && { { ${fill}; } 2>/dev/null & } && exec "$@"`;
+    const args = ["download", share.torrent, "--output", target, "--port", "0", "--peer", seeder.endpoint];
+    const run = await runLocalbt(scene, args, { prefix: ["unshare", "--mount", "sh", "-c", mount, target] });
+    assertEquals(run.code, 1, run.stderr);
+    assertStringIncludes(run.stderr, `${share.payload.name}: the disk is full`);
+  },
+);

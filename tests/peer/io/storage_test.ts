@@ -248,10 +248,11 @@ Deno.test("Storage.check() rejects with the reason of its signal", async () => {
   assertEquals(reason, "SIGINT");
 });
 
-Deno.test("Storage.close() records the pieces that were stored since the last save", async () => {
+Deno.test("Storage.saveResume() vouches for the pieces that were stored", async () => {
   await using scene = await Scene.make(single);
   const first = await scene.openChecked();
   await scene.store(first, [2]);
+  await first.saveResume();
   await first.close();
   const second = await scene.open();
   const seen: number[] = [];
