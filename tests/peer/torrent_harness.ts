@@ -52,6 +52,8 @@ interface Pipe {
   /** Bytes leave in order. */
   arrivesAt: number;
   isClosed: boolean;
+  /** The receiver is taking a write in, part by part: the next one waits. */
+  isDelivering: boolean;
 }
 
 export class VirtualPeer {
@@ -273,7 +275,7 @@ export class VirtualSwarm {
   #pipe(from: VirtualPeer, to: VirtualPeer, fromConnection: ConnectionId, toConnection: ConnectionId): Pipe {
     return {
       ...{ from, to, fromConnection, toConnection, frames: new FrameReader(), isHandshakeOver: false },
-      ...{ held: [], arrivesAt: 0, isClosed: false },
+      ...{ held: [], arrivesAt: 0, isClosed: false, isDelivering: false },
     };
   }
 
@@ -311,11 +313,14 @@ export class VirtualSwarm {
   /** The receiver takes what has arrived, if it is to be read. */
   #readHeld(pipe: Pipe): void {
     const { to, toConnection } = pipe;
+    if (pipe.isDelivering) return;
+    pipe.isDelivering = true;
     while (pipe.held.length > 0 && !to.isFrozen && to.torrent.mayRead(toConnection)) {
       const { bytes, original } = pipe.held.shift()!;
       if (original !== undefined) this.#endWrite(pipe, original);
       this.#deliver(pipe, bytes);
     }
+    pipe.isDelivering = false;
   }
 
   /** The memory of a write is its sender's again. */
