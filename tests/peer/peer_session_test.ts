@@ -112,6 +112,15 @@ Deno.test("PeerSession tells its name, its port and the depth of its queue", () 
   });
 });
 
+Deno.test("PeerSession tells no port where nobody listens", () => {
+  const stage = new SessionStage().sayHandshake();
+  stage.session.sendOpening({ have: bitfieldOf(" ".repeat(10)), client: "localbt", listenPort: 0 });
+  const [message] = stage.takeSent();
+  assert(message.kind === "extended");
+  assertEquals(decodeExtensionHandshake(message.payload).listenPort, undefined);
+  assert(!new TextDecoder().decode(message.payload).includes("1:p"));
+});
+
 Deno.test("PeerSession learns name, port and queue depth of its peer, and repeated handshakes merge", () => {
   const stage = new SessionStage().sayHandshake();
   const extensionIds = new Map<string, number>();
