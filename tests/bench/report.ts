@@ -79,8 +79,8 @@ export function withRivalGoal(
   return { ...row, timesBestRival: Math.min(row.timesBestRival ?? Infinity, ratio), goals: [...row.goals, goal] };
 }
 
-/** Columns that are not shown: the spread stands beside the seconds. */
-const hidden = new Set(["seconds", "secondsMin", "secondsMax", "stolenCores"]);
+/** Figures that are only in the JSON, or shown beside the seconds. */
+const hidden = new Set(["seconds", "secondsMin", "secondsMax", "startSeconds", "stolenCores"]);
 
 /** Rows as a table for people, with goals, doubts and notes below. */
 export function formatRows(rows: readonly Row[]): string {

@@ -1,9 +1,9 @@
 /** One seeder to one downloader, ours and the rivals in turn; and the memory that a large torrent takes. */
 import { aria2 } from "../interop/aria2.ts";
-import type { Child } from "../interop/child.ts";
 import type { Client } from "../interop/client.ts";
+import { freePort } from "../interop/free_port.ts";
 import { libtorrent } from "../interop/libtorrent.ts";
-import { localbt, startTracker } from "../interop/localbt.ts";
+import { eventOf, localbt, startTracker } from "../interop/localbt.ts";
 import type { Scene } from "../interop/scene.ts";
 import { type Contender, contest, rowOfOne } from "./contest.ts";
 import { Meter } from "./meter.ts";
@@ -32,13 +32,13 @@ const pairs: readonly (readonly [Client, Client])[] = [
 /** Moves a file of `length` bytes `rounds` times with each pair, interleaved; then ours with other pieces and files. */
 export async function benchTransfer({ rounds, length }: { rounds: number; length: number }): Promise<Row[]> {
   await using scene = await openBenchScene();
-  const tracker = await startTracker(scene);
+  const trackerPort = freePort();
+  const announce = `http://127.0.0.1:${trackerPort}/announce`;
   const data = writeBigFile(scene.newFolder("data"), length);
-  const announce = tracker.announceUrl;
   const share = await torrentOf(scene, data, { pieceLength: MiB, announce });
   const rows = await contest(
     { part: "transfer", rounds },
-    pairs.map(([from, to]) => contenderOf(scene, tracker.child, share, [from, to])),
+    pairs.map(([from, to]) => contenderOf(scene, trackerPort, share, [from, to])),
   );
   const small = await torrentOf(scene, writeSmallFiles(scene.newFolder("small")), {
     pieceLength: 256 * 1024,
@@ -55,7 +55,7 @@ export async function benchTransfer({ rounds, length }: { rounds: number; length
   const variants = await contest(
     { part: "transfer", rounds },
     others.flatMap(({ label, share, clients }) =>
-      clients.map((client) => contenderOf(scene, tracker.child, share, [client, client], label))
+      clients.map((client) => contenderOf(scene, trackerPort, share, [client, client], label))
     ),
   );
   return judge(rows, variants);
@@ -64,16 +64,17 @@ export async function benchTransfer({ rounds, length }: { rounds: number; length
 /** Moves a file of zeros that is larger than memory should hold of it, once, ours to ours. */
 export async function benchLarge({ length }: { length: number }): Promise<Row[]> {
   await using scene = await openBenchScene();
-  const tracker = await startTracker(scene);
+  const trackerPort = freePort();
+  const announce = `http://127.0.0.1:${trackerPort}/announce`;
   const data = writeBigFile(scene.newFolder("data"), length, { sparse: true });
-  const share = await torrentOf(scene, data, { pieceLength: 4 * MiB, announce: tracker.announceUrl });
-  const sample = await runPair(scene, [localbt, localbt], share, tracker.child);
+  const share = await torrentOf(scene, data, { pieceLength: 4 * MiB, announce });
+  const sample = await runPair(scene, [localbt, localbt], share, trackerPort);
   return [withMemoryGoal(rowOfOne("large", `localbt > localbt, ${length / GiB} GiB`, sample))];
 }
 
 function contenderOf(
   scene: Scene,
-  tracker: Child,
+  trackerPort: number,
   share: BenchShare,
   [from, to]: readonly [Client, Client],
   label = "",
@@ -83,27 +84,27 @@ function contenderOf(
     name: `${from.name} > ${to.name}${label}`,
     isOurs: from === localbt && to === localbt,
     absence: absent && "not installed",
-    run: () => runPair(scene, [from, to], share, tracker),
+    run: () => runPair(scene, [from, to], share, trackerPort),
   };
 }
 
-/** From the start of the downloader until it says that every piece is checked. */
+/**
+ * From the start of the downloader until it says that every piece is checked. The tracker is a new one each time: some
+ * rivals leave without a word, and the next one would dial them.
+ */
 async function runPair(
   scene: Scene,
   [from, to]: readonly [Client, Client],
   share: BenchShare,
-  tracker: Child,
+  trackerPort: number,
 ): Promise<Sample> {
   const { torrent, directory, length } = share;
-  const seenBefore = tracker.lines.length;
+  const { child: tracker } = await startTracker(scene, { port: trackerPort });
   const seeder = await from.start(scene, { mode: "seed", torrent, directory, isBench: true });
   const target = scene.newFolder("target");
   const seederMeter = new Meter(seeder.pid);
   try {
-    await tracker.until("the seeder's announce", () => {
-      const lines = tracker.lines.slice(seenBefore);
-      return lines.find((line) => line.text.includes('"event":"announce"') && line.text.includes('"left":0')) && true;
-    }, 60_000);
+    await eventOf(tracker, "announce", 60_000, (event) => event.left === 0);
     seederMeter.mark();
     const startedAt = performance.now();
     const downloader = await to.start(scene, { mode: "download", torrent, directory: target, isBench: true });
@@ -133,6 +134,7 @@ async function runPair(
   } finally {
     seederMeter.stop();
     await seeder.stop();
+    await tracker.stop();
     await Deno.remove(target, { recursive: true });
   }
 }

@@ -73,13 +73,14 @@ export function eventOf(
   }, deadlineMs);
 }
 
-/** Our tracker, on a port of its own choice. */
+/** Our tracker, on a port of its own choice unless one is given. */
 export async function startTracker(
   scene: Scene,
-  options: RunOptions & { readonly address?: string; readonly args?: readonly string[] } = {},
+  options: RunOptions & { readonly address?: string; readonly port?: number; readonly args?: readonly string[] } = {},
 ): Promise<{ child: Child; announceUrl: string; port: number }> {
-  const { address = loopback.address, args = [], ...rest } = options;
-  const child = startLocalbt(scene, ["tracker", "--json", "--host", address, "--port", "0", ...args], rest);
+  const { address = loopback.address, port: wanted = 0, args = [], ...rest } = options;
+  const place = ["--host", address, "--port", String(wanted)];
+  const child = startLocalbt(scene, ["tracker", "--json", ...place, ...args], rest);
   const ready = await eventOf(child, "ready", 20_000);
   const port = Number(ready.port);
   const host = address.includes(":") ? `[${address}]` : address;
