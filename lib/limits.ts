@@ -198,6 +198,8 @@ export const bytesWorthAWorker = 32 * MiB;
 export const resultBatchBytes = 256 * KiB;
 /** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */
 export const requestLengthMax = 128 * KiB;
+/** Sockets of peers that are open or not given back yet; above it nobody more is let in. */
+export const socketsMax = 4000;
 /** Incoming connections that have not named a torrent yet; the oldest makes room for the next. */
 export const unroutedConnectionsMax = 1000;
 /** Bytes of pieces that a storage keeps in memory for its uploads: dozens of peers' places in a torrent of 1 MiB pieces. */

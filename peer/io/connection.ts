@@ -23,11 +23,18 @@ export class Connection {
   readonly #socket: Socket;
   #buffer: Bytes = new Uint8Array(readBytesMin);
   #smallReadCount = 0;
+  readonly #onGone: () => void;
   #isClosed = false;
+  #isWriting = false;
 
-  constructor(id: ConnectionId, socket: Socket) {
+  /**
+   * @param onGone called once, when the system has the socket back: after `close`, and, with the pinned Deno, not before a
+   * write that waits for the peer has ended
+   */
+  constructor(id: ConnectionId, socket: Socket, onGone: () => void) {
     this.id = id;
     this.#socket = socket;
+    this.#onGone = onGone;
     const { hostname, port } = socket.remoteAddr as Deno.NetAddr;
     this.endpoint = { host: canonicalHost(hostname) ?? hostname, port };
     try {
@@ -51,15 +58,19 @@ export class Connection {
     return buffer.subarray(0, byteCount);
   }
 
-  /** Writes all bytes; false when the connection is lost. */
+  /** Writes all bytes, one call at a time; false when the connection is lost. */
   async write(bytes: Bytes): Promise<boolean> {
+    this.#isWriting = true;
     try {
-      for (let offset = 0; offset < bytes.length;) {
+      for (let offset = 0; offset < bytes.length && !this.#isClosed;) {
         offset += await this.#socket.write(offset === 0 ? bytes : bytes.subarray(offset));
       }
-      return true;
+      return !this.#isClosed;
     } catch {
       return false;
+    } finally {
+      this.#isWriting = false;
+      if (this.#isClosed) this.#onGone();
     }
   }
 
@@ -71,6 +82,7 @@ export class Connection {
     } catch {
       // It was closed by the system.
     }
+    if (!this.#isWriting) this.#onGone();
   }
 
   /** A read that filled the buffer doubles it, and many that hardly did halve it. */

@@ -8,7 +8,7 @@ import { formatEndpoint } from "../../lib/endpoint.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { listenOn, listenOnNextFree } from "../../lib/io/listen.ts";
 import type { Network, Socket, SocketListener } from "../../lib/io/network.ts";
-import { handshakeTimeoutMs, unroutedConnectionsMax } from "../../lib/limits.ts";
+import { handshakeTimeoutMs, socketsMax, unroutedConnectionsMax } from "../../lib/limits.ts";
 import { handshakeLength } from "../../lib/wire/handshake.ts";
 import { Client } from "../client.ts";
 import { Connection } from "./connection.ts";
@@ -33,6 +33,8 @@ export class Engine implements TransferHost {
   readonly #unrouted = new Set<Connection>();
   readonly now: () => number;
   #nextConnectionId = 1;
+  /** Sockets that the system still holds for us. */
+  #socketCount = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #isStopped = false;
@@ -96,7 +98,8 @@ export class Engine implements TransferHost {
   }
 
   adopt(socket: Socket): Connection {
-    return new Connection(this.#nextConnectionId++, socket);
+    this.#socketCount++;
+    return new Connection(this.#nextConnectionId++, socket, () => this.#socketCount--);
   }
 
   wakeAt(at: number): void {
@@ -124,7 +127,8 @@ export class Engine implements TransferHost {
         continue;
       }
       if (this.#unrouted.size >= unroutedConnectionsMax) this.#closeOldestUnrouted();
-      this.#route(this.adopt(socket));
+      if (this.#socketCount >= socketsMax) socket.close();
+      else this.#route(this.adopt(socket));
     }
   }
 
