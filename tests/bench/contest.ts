@@ -46,11 +46,6 @@ export async function contest({ part, rounds }: Contest, contenders: readonly Co
   return entries.map(({ contender, samples, failures }) => rowOf(part, contender, samples, failures));
 }
 
-/** One row of something that was measured once or in its own way. */
-export function rowOfOne(part: string, name: string, sample: Sample): Row {
-  return rowOf(part, { name, isOurs: true }, [{ ...sample, otherCores: 0, stolenCores: 0 }], []);
-}
-
 /** Says on a terminal's last line what is being measured; an empty text clears it. */
 export function tellStage(text: string): void {
   if (!Deno.stderr.isTerminal()) return;

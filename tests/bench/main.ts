@@ -6,7 +6,7 @@
  * LOCALBT_BIN names the binary to measure; without it the source is, and its start then counts against us. A rival that
  * is not installed is a line of the table; `--install` fetches those that npm has. `--small` takes an eighth of the data.
  *
- * Exit code 1 when a goal was not reached; a goal that the machine was too noisy for, or that has no rival, does not count.
+ * Exit code 1 when a goal was not reached; one that the machine was too noisy for, or that has no rival, does not count.
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { localbtCommand } from "../interop/localbt.ts";
@@ -16,7 +16,7 @@ import { describeMachine } from "./machine.ts";
 import { installNpmRivals } from "./npm_rivals.ts";
 import { benchPeers } from "./peers_part.ts";
 import { formatRows, type Row } from "./report.ts";
-import { GiB, MiB } from "./stage.ts";
+import { closeBenchScenes, GiB, MiB } from "./stage.ts";
 import { benchSwarm } from "./swarm_part.ts";
 import { benchTracker } from "./tracker_part.ts";
 import { benchLarge, benchTransfer } from "./transfer_part.ts";
@@ -75,6 +75,13 @@ if (unknown !== undefined) {
   console.error(`bench: there is no part "${unknown}"; there are ${Object.keys(parts).join(", ")}`);
   Deno.exit(2);
 }
+for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
+  Deno.addSignalListener(signal, async () => {
+    await closeBenchScenes();
+    Deno.exit(exitCode);
+  });
+}
 if (options.install) installNpmRivals();
 const machine = describeMachine();
 const measured = Deno.env.get("LOCALBT_BIN") ? localbtCommand()[0] : "the source, whose start counts against it";
@@ -89,4 +96,4 @@ for (const name of names) {
   if (!options.json) console.log(`\n${title}\n${formatRows(taken)}`);
 }
 if (options.json) console.log(JSON.stringify({ measured, machine, rows }, undefined, 2));
-if (rows.some((row) => row.goals.some(({ isReached }) => isReached === false))) Deno.exit(1);
+if (rows.some((row) => row.goals.some(({ verdict }) => verdict === "not reached"))) Deno.exit(1);

@@ -7,10 +7,10 @@ export interface Sample {
   readonly [figure: string]: number;
 }
 
-/** Something to reach. `isReached` is undefined where the machine was too noisy to tell, or no rival was there. */
+/** Something to reach. */
 export interface Goal {
   readonly text: string;
-  readonly isReached: boolean | undefined;
+  readonly verdict: "reached" | "not reached" | "too noisy to tell" | "no rival";
 }
 
 /** One line of a table. */
@@ -54,8 +54,8 @@ export function withGoal(
   isReached: (figures: Row["figures"]) => boolean,
   { isOfSpeed = true } = {},
 ): Row {
-  const isTold = row.runs > 0 && (row.doubt === undefined || !isOfSpeed);
-  const goal = { text, isReached: isTold ? isReached(row.figures) : undefined };
+  const isTold = row.doubt === undefined || !isOfSpeed;
+  const goal = { text, verdict: verdictOf(isTold, isReached(row.figures)) };
   return { ...row, goals: [...row.goals, goal] };
 }
 
@@ -66,15 +66,12 @@ export function withRivalGoal(
   { times, speed = speedOf }: { times: number; speed?: Speed },
 ): Row {
   const wanted = times === 1 ? "at least as fast as" : `at least ${times} times as fast as`;
-  if (rival === undefined) {
-    const goal = { text: `${wanted} a rival, of which there is none`, isReached: undefined };
-    return { ...row, goals: [...row.goals, goal] };
-  }
+  if (rival === undefined) return { ...row, goals: [...row.goals, { text: `${wanted} a rival`, verdict: "no rival" }] };
   const ratio = speed(row.figures) / speed(rival.figures);
-  const isClear = row.doubt === undefined && rival.doubt === undefined;
+  const isTold = row.doubt === undefined && rival.doubt === undefined;
   const goal = {
     text: `${wanted} ${rival.contender}: ${ratio.toFixed(2)}`,
-    isReached: isClear ? ratio >= times : undefined,
+    verdict: verdictOf(isTold, ratio >= times),
   };
   return { ...row, timesBestRival: Math.min(row.timesBestRival ?? Infinity, ratio), goals: [...row.goals, goal] };
 }
@@ -101,7 +98,9 @@ export function formatRows(rows: readonly Row[]): string {
     line.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join("  ").trimEnd()
   );
   const remarks = rows.flatMap((row) => [
-    ...row.goals.map(({ text, isReached }) => `  ${verdict(isReached)}: ${row.contender} ${text}`),
+    ...row.goals.map(({ text, verdict }) =>
+      `  ${verdict.replace("not reached", "NOT REACHED")}: ${row.contender} ${text}`
+    ),
     ...(row.note ? [`  ${row.contender}: ${row.note}`] : []),
   ]);
   const noisy = rows.filter((row) => row.doubt !== undefined).length;
@@ -109,8 +108,8 @@ export function formatRows(rows: readonly Row[]): string {
   return [...table, ...remarks, ...noise].join("\n");
 }
 
-function verdict(isReached: boolean | undefined): string {
-  return isReached === undefined ? "too noisy to tell, or no rival" : isReached ? "reached" : "NOT REACHED";
+function verdictOf(isTold: boolean, isReached: boolean): Goal["verdict"] {
+  return !isTold ? "too noisy to tell" : isReached ? "reached" : "not reached";
 }
 
 function formatSeconds({ seconds, secondsMin, secondsMax }: Row["figures"]): string {

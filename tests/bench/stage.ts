@@ -26,9 +26,19 @@ export interface BenchShare extends BenchData {
   readonly pieceLength: number;
 }
 
+const openScenes = new Set<Scene>();
+
 /** Opens a scene on the fastest storage of this machine. */
-export function openBenchScene(): Promise<Scene> {
-  return Scene.open(isDirectory("/dev/shm") ? "/dev/shm" : undefined);
+export async function openBenchScene(): Promise<Scene> {
+  const scene = await Scene.open(isDirectory("/dev/shm") ? "/dev/shm" : undefined);
+  openScenes.add(scene);
+  scene.atEnd(() => void openScenes.delete(scene));
+  return scene;
+}
+
+/** Ends what was started and removes what was written, for a bench that is stopped. */
+export async function closeBenchScenes(): Promise<void> {
+  await Promise.all([...openScenes].map((scene) => scene[Symbol.asyncDispose]()));
 }
 
 function isDirectory(path: string): boolean {

@@ -5,7 +5,7 @@ import { freePort } from "../interop/free_port.ts";
 import { libtorrent } from "../interop/libtorrent.ts";
 import { eventOf, localbt, startTracker } from "../interop/localbt.ts";
 import type { Scene } from "../interop/scene.ts";
-import { type Contender, contest, rowOfOne } from "./contest.ts";
+import { type Contender, contest } from "./contest.ts";
 import { Meter } from "./meter.ts";
 import { fastest, type Row, rowNamed, type Sample, withGoal, withRivalGoal } from "./report.ts";
 import { rtorrent } from "./rtorrent.ts";
@@ -68,8 +68,8 @@ export async function benchLarge({ length }: { length: number }): Promise<Row[]>
   const announce = `http://127.0.0.1:${trackerPort}/announce`;
   const data = writeBigFile(scene.newFolder("data"), length, { sparse: true });
   const share = await torrentOf(scene, data, { pieceLength: 4 * MiB, announce });
-  const sample = await runPair(scene, [localbt, localbt], share, trackerPort);
-  return [withMemoryGoal(rowOfOne("large", `localbt > localbt, ${length / GiB} GiB`, sample))];
+  const contender = contenderOf(scene, trackerPort, share, [localbt, localbt], `, ${length / GiB} GiB`);
+  return (await contest({ part: "large", rounds: 1 }, [contender])).map(withMemoryGoal);
 }
 
 function contenderOf(
