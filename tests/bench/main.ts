@@ -31,7 +31,7 @@ function rounds(standard: number): number {
   Deno.exit(2);
 }
 
-const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> | Row[] }>> = {
+const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> }>> = {
   start: { title: "say the version", run: () => benchStart({ rounds: rounds(9) }) },
   create: {
     title: `create: ${2 * scale} GiB in pieces of 1 MiB, 2,000 small files in pieces of 256 KiB`,
@@ -75,9 +75,11 @@ if (unknown !== undefined) {
   console.error(`bench: there is no part "${unknown}"; there are ${Object.keys(parts).join(", ")}`);
   Deno.exit(2);
 }
+let isStopping = false;
 for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
   Deno.addSignalListener(signal, async () => {
+    isStopping = true;
     await closeBenchScenes();
     Deno.exit(exitCode);
   });
@@ -91,9 +93,19 @@ if (!options.json) {
 const rows: Row[] = [];
 for (const name of names) {
   const { title, run } = parts[name]!;
-  const taken = await run();
+  const taken = await runUnlessStopped(run);
   rows.push(...taken);
   if (!options.json) console.log(`\n${title}\n${formatRows(taken)}`);
 }
 if (options.json) console.log(JSON.stringify({ measured, machine, rows }, undefined, 2));
 if (rows.some((row) => row.goals.some(({ verdict }) => verdict === "not reached"))) Deno.exit(1);
+
+/** What fails because the bench is being stopped is no news: the signal's listener ends the process. */
+async function runUnlessStopped(run: () => Promise<Row[]>): Promise<Row[]> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!isStopping) throw error;
+    return await new Promise<never>(() => {});
+  }
+}

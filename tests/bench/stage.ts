@@ -36,9 +36,12 @@ export async function openBenchScene(): Promise<Scene> {
   return scene;
 }
 
-/** Ends what was started and removes what was written, for a bench that is stopped. */
+/** Ends what was started and removes what was written, for a bench that is stopped while it goes on. */
 export async function closeBenchScenes(): Promise<void> {
-  await Promise.all([...openScenes].map((scene) => scene[Symbol.asyncDispose]()));
+  const scenes = [...openScenes];
+  await Promise.allSettled(scenes.map((scene) => scene[Symbol.asyncDispose]()));
+  // what the bench still wrote between the end of its children and its own
+  await Promise.allSettled(scenes.map(({ folder }) => Deno.remove(folder, { recursive: true })));
 }
 
 function isDirectory(path: string): boolean {
