@@ -20,6 +20,7 @@ import { closeBenchScenes, GiB, MiB } from "./stage.ts";
 import { benchSwarm } from "./swarm_part.ts";
 import { benchTracker } from "./tracker_part.ts";
 import { benchLarge, benchTransfer } from "./transfer_part.ts";
+import { rivalVersions } from "./versions.ts";
 
 const options = parseArgs(Deno.args, { boolean: ["json", "small", "install"], string: ["rounds"] });
 const scale = options.small ? 1 / 8 : 1;
@@ -86,9 +87,11 @@ for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
 }
 if (options.install) installNpmRivals();
 const machine = describeMachine();
+const versions = rivalVersions();
 const measured = Deno.env.get("LOCALBT_BIN") ? localbtCommand()[0] : "the source, whose start counts against it";
 if (!options.json) {
   console.log(`ours: ${measured}\nmachine: ${machine.cores} x ${machine.cpu}, load ${machine.load.toFixed(2)}`);
+  console.log(`rivals: ${Object.entries(versions).map((pair) => pair.join(" ")).join(", ")}`);
 }
 const rows: Row[] = [];
 for (const name of names) {
@@ -97,7 +100,7 @@ for (const name of names) {
   rows.push(...taken);
   if (!options.json) console.log(`\n${title}\n${formatRows(taken)}`);
 }
-if (options.json) console.log(JSON.stringify({ measured, machine, rows }, undefined, 2));
+if (options.json) console.log(JSON.stringify({ measured, machine, versions, rows }, inShort, 2));
 if (rows.some((row) => row.goals.some(({ verdict }) => verdict === "not reached"))) Deno.exit(1);
 
 /** What fails because the bench is being stopped is no news: the signal's listener ends the process. */
@@ -108,4 +111,9 @@ async function runUnlessStopped(run: () => Promise<Row[]>): Promise<Row[]> {
     if (!isStopping) throw error;
     return await new Promise<never>(() => {});
   }
+}
+
+/** Six digits of each number: what is behind them is noise. */
+function inShort(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toPrecision(6)) : value;
 }
