@@ -26,9 +26,9 @@ export function rivalVersions(): Record<string, string> {
   return versions;
 }
 
-/** The first thing like a version in a program's text; its date where it has no other. */
+/** The first thing like a version in a program's text. */
 function versionIn(text: string): string | undefined {
-  return text.match(/\d+(?:\.\d+)+(?:\.git\d{8})?/)?.[0];
+  return text.match(/\d+(?:\.\d+)+(?:~git\S+)?/)?.[0];
 }
 
 function outputOf([program = "", ...args]: readonly string[]): string {
