@@ -26,6 +26,8 @@ export interface BenchShare extends BenchData {
   readonly pieceLength: number;
 }
 
+/** Files of a folder of many. */
+const fileCount = 2000;
 const openScenes = new Set<Scene>();
 
 /** Opens a scene on the fastest storage of this machine. */
@@ -71,14 +73,23 @@ export function writeBigFile(directory: string, length: number, options: { spars
 /** Writes 2,000 files of 4 to 64 KiB, two folders deep: 70 MB. */
 export function writeSmallFiles(directory: string): BenchData {
   const next = wordsFrom(7);
+  return writeFolder(directory, "small", Array.from({ length: fileCount }, () => 4096 + next() % (60 * 1024)));
+}
+
+/** Writes 2,000 files that have `length` bytes together, so that what a file costs shows beside what a byte costs. */
+export function writeManyFiles(directory: string, length: number): BenchData {
+  return writeFolder(directory, "many", Array.from({ length: fileCount }, () => Math.floor(length / fileCount)));
+}
+
+function writeFolder(directory: string, name: string, lengths: readonly number[]): BenchData {
   const kind: PayloadKind = {
-    label: "2,000 small files",
-    name: "small",
+    label: name,
+    name,
     pieceLength: 0,
     seed: 7,
-    files: Array.from({ length: 2000 }, (_, i) => ({
+    files: lengths.map((length, i) => ({
       path: [`d${i % 20}`, `e${Math.floor(i / 20) % 10}`, `f${i}.dat`],
-      length: 4096 + next() % (60 * 1024),
+      length,
     })),
   };
   const payload = writePayload(kind, directory);

@@ -9,7 +9,16 @@ import { type Contender, contest } from "./contest.ts";
 import { Meter } from "./meter.ts";
 import { fastest, type Row, rowNamed, type Sample, withGoal, withRivalGoal } from "./report.ts";
 import { rtorrent } from "./rtorrent.ts";
-import { type BenchShare, GiB, MiB, openBenchScene, torrentOf, writeBigFile, writeSmallFiles } from "./stage.ts";
+import {
+  type BenchShare,
+  GiB,
+  MiB,
+  openBenchScene,
+  torrentOf,
+  writeBigFile,
+  writeManyFiles,
+  writeSmallFiles,
+} from "./stage.ts";
 import { webtorrent } from "./webtorrent.ts";
 
 const deadlineMs = 180_000;
@@ -40,6 +49,7 @@ export async function benchTransfer({ rounds, length }: { rounds: number; length
     { part: "transfer", rounds },
     pairs.map(([from, to]) => contenderOf(scene, trackerPort, share, [from, to])),
   );
+  const many = writeManyFiles(scene.newFolder("many"), length / 2);
   const small = await torrentOf(scene, writeSmallFiles(scene.newFolder("small")), {
     pieceLength: 256 * 1024,
     announce,
@@ -50,6 +60,11 @@ export async function benchTransfer({ rounds, length }: { rounds: number; length
       share: await torrentOf(scene, data, { pieceLength, announce }),
       clients: [localbt],
     }))),
+    {
+      label: `, 2,000 files of ${Math.round(length / 2 / 2000 / 1024)} KiB`,
+      share: await torrentOf(scene, many, { pieceLength: MiB, announce }),
+      clients: [localbt],
+    },
     { label: ", 2,000 small files", share: small, clients: [localbt, libtorrent, aria2] },
   ];
   const variants = await contest(
@@ -145,7 +160,7 @@ function judge(rows: readonly Row[], variants: readonly Row[]): Row[] {
   const standard = rowNamed(rows, "localbt > localbt");
   const besideStandard = (row: Row): Row => {
     if (standard === undefined || !row.contender.startsWith("localbt > localbt,")) return row;
-    if (row.contender.includes("files")) {
+    if (row.contender.includes(" files")) {
       const times = (moving(row.figures) / moving(standard.figures)).toFixed(2);
       const text = `at least 0.6 of the rate with one file, both without their start: ${times}`;
       return withGoal(row, text, (figures) => moving(figures) >= 0.6 * moving(standard.figures));
@@ -158,7 +173,7 @@ function judge(rows: readonly Row[], variants: readonly Row[]): Row[] {
       ({ rate = NaN }) => rate >= share * (standard.figures.rate ?? NaN),
     ));
   };
-  const folderRivals = variants.filter((row) => row.contender.endsWith("files") && !row.isOurs);
+  const folderRivals = variants.filter((row) => row.contender.endsWith("small files") && !row.isOurs);
   return [
     ...rows.map((row) => {
       const goals: Record<string, () => Row> = {
@@ -171,7 +186,7 @@ function judge(rows: readonly Row[], variants: readonly Row[]): Row[] {
       return row.runs > 0 ? goals[row.contender]?.() ?? row : row;
     }),
     ...variants.map((row) =>
-      row.isOurs && row.contender.endsWith("files")
+      row.isOurs && row.contender.endsWith("small files")
         ? withRivalGoal(besideStandard(row), fastest(folderRivals), { times: 1 })
         : besideStandard(row)
     ),
