@@ -261,7 +261,7 @@ export class Downloader {
       return -1;
     }
     for (let piece = session.suggested.pop(); piece !== undefined; piece = session.suggested.pop()) {
-      if (this.#isMissingAt(session, piece)) return piece as PieceIndex;
+      if (this.#picker.strategy !== "sequential" && this.#isMissingAt(session, piece)) return piece as PieceIndex;
     }
     const begunCount = this.#layout.pieceCount - this.#table.missingCount;
     return this.#picker.pick(session.has, { isFirst: begunCount < randomFirstPieces });

@@ -11,7 +11,7 @@ import type { PieceIndex } from "../lib/ids.ts";
 export type PickStrategy = "rarest-first" | "sequential" | "random";
 
 export class PiecePicker {
-  readonly #strategy: PickStrategy;
+  readonly strategy: PickStrategy;
   readonly #random: () => number;
   /** Missing pieces by rising availability. */
   readonly #order: Int32Array;
@@ -34,7 +34,7 @@ export class PiecePicker {
       isMissing: (piece: PieceIndex) => boolean;
     },
   ) {
-    this.#strategy = strategy;
+    this.strategy = strategy;
     this.#random = random;
     this.#order = new Int32Array(pieceCount);
     this.#position = new Int32Array(pieceCount).fill(-1);
@@ -118,8 +118,8 @@ export class PiecePicker {
    */
   pick(has: Bitfield, { isFirst = false } = {}): PieceIndex | -1 {
     if (this.#count === 0) return -1;
-    if (this.#strategy === "sequential") return this.#pickLowest(has);
-    if (this.#strategy === "random" || isFirst) return this.#pickBetween(has, 0, this.#count);
+    if (this.strategy === "sequential") return this.#pickLowest(has);
+    if (this.strategy === "random" || isFirst) return this.#pickBetween(has, 0, this.#count);
     let start = has.isFull ? 0 : this.#bucketEnd[0];
     for (let bucket = has.isFull ? 0 : 1; bucket < this.#bucketEnd.length; bucket++) {
       const end = this.#bucketEnd[bucket];

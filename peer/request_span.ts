@@ -11,9 +11,9 @@ const spanMinSeconds = 0.25;
 /** Milliseconds between two looks at the rate; longer than the meter's window. */
 const lookMs = 1_100;
 /** Milliseconds before less is tried again, after it cost rate. */
-const restMs = 60_000;
-/** A rate within this part of the last one is the same rate. */
-const tolerance = 0.2;
+const restMs = 20_000;
+/** A rate within this part of the last one is the same rate: half a span costs a pulsing peer half its rate, chance less. */
+const tolerance = 0.4;
 
 export class RequestSpan {
   #seconds = spanMaxSeconds;
@@ -30,13 +30,16 @@ export class RequestSpan {
   look(rate: number, now: number): void {
     if (now < this.#lookAt) return;
     this.#lookAt = now + lookMs;
+    const isSteady = this.#lastRate > 0 && rate <= this.#lastRate * (1 + tolerance);
     if (this.#isTrying && rate < this.#lastRate * (1 - tolerance)) {
       this.#seconds = spanMaxSeconds;
       this.#isTrying = false;
       this.#lookAt = now + restMs;
-    } else if (rate <= this.#lastRate * (1 + tolerance)) {
+    } else if (isSteady && rate > 0) {
       this.#isTrying = this.#seconds > spanMinSeconds;
       this.#seconds = Math.max(this.#seconds / 2, spanMinSeconds);
+    } else {
+      this.#isTrying = false;
     }
     this.#lastRate = rate;
   }

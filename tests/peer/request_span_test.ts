@@ -28,13 +28,24 @@ Deno.test("RequestSpan stays while the rate still grows", () => {
   assertEquals(span.seconds, 1);
 });
 
-Deno.test("RequestSpan goes back to a second when less costs rate, and leaves it at that for a minute", () => {
+Deno.test("RequestSpan is not misled by the first seconds, in which nothing came yet", () => {
+  const span = new RequestSpan();
+  let now = run(span, { from: 0, seconds: 3, rate: () => 0 });
+  assertEquals(span.seconds, 1);
+  now = run(span, { from: now, seconds: 1.2, rate: () => 3e6 });
+  assertEquals(span.seconds, 1);
+  run(span, { from: now, seconds: 10, rate: () => 2e6 });
+  assertEquals(span.seconds, 0.25);
+});
+
+Deno.test("RequestSpan goes back to a second when less costs rate, and leaves it at that for a while", () => {
   const span = new RequestSpan();
   const pulsing = () => 16e6 * span.seconds;
-  let now = run(span, { from: 0, seconds: 20, rate: pulsing });
-  assertEquals(span.seconds, 1);
+  let now = 0;
+  while (span.seconds === 1) now = run(span, { from: now, seconds: 0.1, rate: pulsing });
+  while (span.seconds < 1) now = run(span, { from: now, seconds: 0.1, rate: pulsing });
   let cutCount = 0;
-  for (const end = now + 30_000; now < end; now += 100) {
+  for (const end = now + 15_000; now < end; now += 100) {
     span.look(pulsing(), now);
     if (span.seconds < 1) cutCount++;
   }
