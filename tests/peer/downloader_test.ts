@@ -193,3 +193,13 @@ Deno.test("Torrent asks for a suggested piece first, but only for one that the p
   });
   assertEquals(peer.openRequests[0].piece, 9);
 });
+
+Deno.test("Torrent under the strategy sequential is not led astray by suggestions", () => {
+  const stage = new TorrentStage(content, { strategy: "sequential" });
+  const peer = stage.join({ has: bitfieldOf("****** *****") });
+  peer.say((out) => {
+    out.piece(MessageId.suggest, 9);
+    out.bare(MessageId.unchoke);
+  });
+  assertEquals(peer.openRequests[0].piece, 0);
+});
