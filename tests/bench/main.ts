@@ -22,14 +22,32 @@ import { benchTracker } from "./tracker_part.ts";
 import { benchLarge, benchTransfer } from "./transfer_part.ts";
 import { rivalVersions } from "./versions.ts";
 
-const options = parseArgs(Deno.args, { boolean: ["json", "small", "install"], string: ["rounds"] });
+const usage = `usage: deno task bench [part…] [--json] [--rounds N] [--small] [--install]
+
+parts: start, create, verify, transfer, swarm, tracker, codec, peers, large; all of them (half an hour) without a name
+  --json      one JSON document instead of tables
+  --rounds N  runs of each contender (default: by part)
+  --small     an eighth of the data
+  --install   fetch the rivals that npm has first
+LOCALBT_BIN=FILE measures a compiled program instead of the source.
+`;
+
+const options = parseArgs(Deno.args, {
+  boolean: ["json", "small", "install", "help"],
+  string: ["rounds"],
+  alias: { help: "h" },
+  unknown: (argument) => !argument.startsWith("-") || refuse(`there is no option ${argument}`),
+});
+if (options.help) {
+  console.log(usage);
+  Deno.exit(0);
+}
 const scale = options.small ? 1 / 8 : 1;
 
 function rounds(standard: number): number {
   const count = Number(options.rounds ?? standard);
   if (Number.isInteger(count) && count > 0) return count;
-  console.error(`bench: --rounds takes a number from 1, not "${options.rounds}"`);
-  Deno.exit(2);
+  return refuse(`--rounds takes a number from 1, not "${options.rounds}"`);
 }
 
 const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> }>> = {
@@ -73,8 +91,7 @@ const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> }>> 
 const names = options._.length > 0 ? options._.map(String) : Object.keys(parts);
 const unknown = names.find((name) => !Object.hasOwn(parts, name));
 if (unknown !== undefined) {
-  console.error(`bench: there is no part "${unknown}"; there are ${Object.keys(parts).join(", ")}`);
-  Deno.exit(2);
+  refuse(`there is no part "${unknown}"; there are ${Object.keys(parts).join(", ")}`);
 }
 let isStopping = false;
 for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
@@ -116,4 +133,10 @@ async function runUnlessStopped(run: () => Promise<Row[]>): Promise<Row[]> {
 /** Six digits of each number: what is behind them is noise. */
 function inShort(_key: string, value: unknown): unknown {
   return typeof value === "number" ? Number(value.toPrecision(6)) : value;
+}
+
+/** Ends a bench that was asked for wrongly. */
+function refuse(why: string): never {
+  console.error(`bench: ${why}\n${usage}`);
+  Deno.exit(2);
 }
