@@ -32,18 +32,22 @@ export function npmFile(name: string, file: string): string | undefined {
   }
 }
 
-/** Fetches the packages; says on stderr what it does. */
+/** Fetches the packages and says on stderr what it does; what cannot be fetched is missing from the tables, no more. */
 export function installNpmRivals(): void {
-  Deno.mkdirSync(npmFolder, { recursive: true });
-  Deno.writeTextFileSync(join(npmFolder, "package.json"), '{"private":true}\n');
   console.error(`bench: npm install ${packages.join(" ")} in ${npmFolder}`);
-  const { success } = new Deno.Command("npm", {
-    args: ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...packages],
-    cwd: npmFolder,
-    stdout: "null",
-  }).outputSync();
-  if (!success) throw new Error("npm install failed");
-  Deno.writeTextFileSync(join(npmFolder, "node_modules", "webrtc-polyfill", "index.js"), noWebRtc);
+  try {
+    Deno.mkdirSync(npmFolder, { recursive: true });
+    Deno.writeTextFileSync(join(npmFolder, "package.json"), '{"private":true}\n');
+    const { success } = new Deno.Command("npm", {
+      args: ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...packages],
+      cwd: npmFolder,
+      stdout: "null",
+    }).outputSync();
+    if (!success) throw new Error("npm install failed");
+    Deno.writeTextFileSync(join(npmFolder, "node_modules", "webrtc-polyfill", "index.js"), noWebRtc);
+  } catch (error) {
+    console.error(`bench: goes on without them: ${error instanceof Error ? error.message : error}`);
+  }
   console.error("bench: the others of Debian: apt-get install -y --no-install-recommends rtorrent aria2 mktorrent");
   console.error("       opentracker transmission-cli transmission-daemon python3-libtorrent gcc libc6-dev");
 }
