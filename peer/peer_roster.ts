@@ -145,10 +145,10 @@ export class PeerRoster {
     this.close(session, why, now);
   }
 
-  /** Two connections to one peer: of two dialled at the same moment, both ends keep the one of the lower peer id. */
+  /** Two connections to one peer: of two dialled at once, both ends keep the one of the greater peer id, as libtorrent. */
   #settleTwins(session: PeerSession, twin: PeerSession, peerId: PeerId, now: number): void {
     const isSimultaneous = now - twin.connectedAt < simultaneousDialMs && session.isOutgoing !== twin.isOutgoing;
-    if (isSimultaneous && session.isOutgoing === (this.#ownPeerId < peerId)) {
+    if (isSimultaneous && session.isOutgoing === (this.#ownPeerId > peerId)) {
       session.listenEndpoint ??= twin.listenEndpoint;
       this.close(twin, "the peer is connected twice", now);
       return this.learnListenPort(session);

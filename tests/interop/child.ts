@@ -137,7 +137,8 @@ export class Child {
 
   /** An error about this child that shows the end of its output. */
   failure(why: string): Error {
-    const tail = this.lines.slice(-40).map((line) => `    ${line.text}`).join("\n");
+    const telling = this.lines.filter(({ text }) => !/"event":"(progress|piece)"/.test(text));
+    const tail = telling.slice(-40).map((line) => `    ${line.text}`).join("\n");
     const ended = this.#ended ? ` (exit ${this.#ended.code}, signal ${this.#ended.signal ?? "none"})` : "";
     return new Error(`${this.name}: ${why}${ended}\n${tail || "    (no output)"}`);
   }

@@ -81,7 +81,7 @@ Deno.test("PeerRoster refuses a second connection of a peer that is here, and ke
   assertEquals(stage.effectsOf("peerLeft").length, 0);
 });
 
-Deno.test("PeerRoster keeps an old connection whoever has the lower peer id", () => {
+Deno.test("PeerRoster keeps an old connection whoever has the greater peer id", () => {
   for (const isOutgoing of [true, false]) {
     for (const theirs of [1, 9]) {
       const stage = new TorrentStage(content, { peerId: testPeerId(5) });
