@@ -89,6 +89,9 @@ function settings(options: StartOptions, address: string, port: number, rpcPort:
     "download-dir": options.directory,
     "incomplete-dir-enabled": false,
     "rename-partial-files": false,
+    // From its write cache Transmission 3 sends garbage behind a block that is shorter than the one asked for, which its
+    // blocks are where the piece length is no power of two.
+    "cache-size-mb": 0,
     "preallocation": 1,
     "speed-limit-up-enabled": options.uploadLimit !== undefined,
     "speed-limit-up": kilobytes(options.uploadLimit),
