@@ -3,45 +3,63 @@ import { uploadQueueMax } from "../lib/limits.ts";
 import type { CheckedBlockRange } from "./events.ts";
 
 export class UploadQueue {
-  /** By piece and begin, in the order they came. */
-  readonly #ranges = new Map<number, CheckedBlockRange>();
+  /** In the order they came; those before `#head` are gone. Taking the first of a Map costs more the longer it lives. */
+  #ranges: CheckedBlockRange[] = [];
+  #head = 0;
+  /** The keys of what is queued. */
+  readonly #keys = new Set<number>();
 
   get count(): number {
-    return this.#ranges.size;
+    return this.#keys.size;
   }
 
   /** Queues a request; false when the queue is full. The same request twice counts once. */
   push(range: CheckedBlockRange): boolean {
     const key = keyOf(range);
-    if (this.#ranges.size >= uploadQueueMax && !this.#ranges.has(key)) return false;
-    this.#ranges.set(key, range);
+    if (this.#keys.has(key)) return true;
+    if (this.#keys.size >= uploadQueueMax) return false;
+    this.#keys.add(key);
+    this.#ranges.push(range);
     return true;
   }
 
   /** Takes a request out; false when it is not queued (any more). */
   cancel(range: CheckedBlockRange): boolean {
-    const queued = this.#ranges.get(keyOf(range));
-    return queued?.length === range.length && this.#ranges.delete(keyOf(range));
+    const key = keyOf(range);
+    if (!this.#keys.has(key)) return false;
+    const at = this.#ranges.findIndex((queued, i) => i >= this.#head && keyOf(queued) === key);
+    if (this.#ranges[at].length !== range.length) return false;
+    this.#ranges.splice(at, 1);
+    return this.#keys.delete(key);
   }
 
   /** The next request; it stays queued. */
   peek(): CheckedBlockRange | undefined {
-    for (const range of this.#ranges.values()) return range;
-    return undefined;
+    return this.#ranges[this.#head];
   }
 
   /** Takes the next request out. */
   shift(): CheckedBlockRange | undefined {
-    const range = this.peek();
-    if (range !== undefined) this.#ranges.delete(keyOf(range));
+    const range = this.#ranges[this.#head];
+    if (range === undefined) return undefined;
+    this.#keys.delete(keyOf(range));
+    this.#head++;
+    if (this.#head === this.#ranges.length || this.#head >= uploadQueueMax) this.#forgetTaken();
     return range;
   }
 
   /** Takes all requests out. */
   drain(): CheckedBlockRange[] {
-    const ranges = [...this.#ranges.values()];
-    this.#ranges.clear();
+    const ranges = this.#ranges.slice(this.#head);
+    this.#ranges = [];
+    this.#head = 0;
+    this.#keys.clear();
     return ranges;
+  }
+
+  #forgetTaken(): void {
+    this.#ranges = this.#ranges.slice(this.#head);
+    this.#head = 0;
   }
 }
 

@@ -50,3 +50,19 @@ Deno.test("UploadQueue tells the largest pieces and begins apart", () => {
   queue.push(range(2 ** 21 - 2, 2 ** 32 - blockLength));
   assertEquals(queue.count, 3);
 });
+
+Deno.test("UploadQueue stays in order through takes and cancels, longer than its bound", () => {
+  const queue = new UploadQueue();
+  const taken: number[] = [];
+  for (let piece = 0; piece < 3 * uploadQueueMax; piece++) {
+    queue.push(range(piece));
+    if (piece % 5 === 4) queue.cancel(range(piece - 1));
+    if (piece % 3 === 2) taken.push(queue.shift()!.piece, queue.shift()!.piece);
+  }
+  taken.push(...queue.drain().map(({ piece }) => piece));
+  assertEquals([queue.count, queue.peek(), queue.shift()], [0, undefined, undefined]);
+  assertEquals(
+    taken,
+    Array.from({ length: 3 * uploadQueueMax }, (_, piece) => piece).filter((piece) => piece % 5 !== 3),
+  );
+});
