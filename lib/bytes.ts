@@ -29,9 +29,7 @@ export function writeUint32(bytes: Uint8Array, offset: number, value: number): v
 
 /** Lower-case hexadecimal digits, two a byte. */
 export function formatHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
-  return text;
+  return bytes.toHex();
 }
 
 /** Bytes of an even run of hexadecimal digits in either case; undefined for anything else. */
