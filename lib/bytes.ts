@@ -73,3 +73,16 @@ export function bytesFromLatin1(text: string): Bytes {
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
 }
+
+/**
+ * Writes a number in decimal digits at `offset`.
+ *
+ * @param value an integer of 0 or more
+ * @returns the offset behind the last digit
+ */
+export function writeDecimal(bytes: Uint8Array, offset: number, value: number): number {
+  let end = offset + 1;
+  for (let rest = Math.floor(value / 10); rest > 0; rest = Math.floor(rest / 10)) end++;
+  for (let at = end - 1, rest = value; at >= offset; at--, rest = Math.floor(rest / 10)) bytes[at] = 48 + rest % 10;
+  return end;
+}
