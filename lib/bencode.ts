@@ -6,7 +6,7 @@
  * repeated keys), lenient where many writers err (key order). Integers are safe integers; keys are latin1 strings,
  * which lose no byte. What the values mean is left to the callers.
  */
-import { type Bytes, bytesFromLatin1, latin1FromBytes } from "./bytes.ts";
+import { type Bytes, latin1FromBytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
 import { bencodeDepthMax, bencodeDigitsMax, bencodeKeyBytesMax, bencodeTokensMax } from "./limits.ts";
 
@@ -24,11 +24,17 @@ export type BencodeList = Span & { readonly kind: "list"; readonly items: Bencod
 export type BencodeDictionary = Span & { readonly kind: "dictionary"; readonly entries: BencodeEntries };
 export type BencodeEntries = Map<string, BencodeNode>;
 
+/** A value that is encoded already. */
+export class EncodedBencode {
+  constructor(readonly bytes: Uint8Array) {}
+}
+
 /** What can be encoded: strings as UTF-8, keys as latin1, `undefined` members left out. */
 export type BencodeInput =
   | number
   | string
   | Uint8Array
+  | EncodedBencode
   | readonly BencodeInput[]
   | ReadonlyMap<string, BencodeInput>
   | { readonly [key: string]: BencodeInput | undefined };
@@ -184,46 +190,64 @@ class Decoder {
  */
 export function encodeBencode(value: BencodeInput): Bytes {
   const writer = new Writer();
-  const pending: (BencodeInput | typeof endMark)[] = [value];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (next === endMark) writer.writeAscii("e");
-    else if (typeof next === "number") writer.writeAscii(`i${integerText(next)}e`);
-    else if (typeof next === "string") writer.writeString(textEncoder.encode(next));
-    else if (next instanceof Uint8Array) writer.writeString(next);
-    else if (isList(next)) {
-      writer.writeAscii("l");
-      pending.push(endMark);
-      for (let i = next.length - 1; i >= 0; i--) pending.push(next[i]);
-    } else {
-      writer.writeAscii("d");
-      pending.push(endMark);
-      // Latin1 strings compare by UTF-16 code unit, which is by byte.
-      const entries = entriesOf(next).sort(([a], [b]) => (a < b ? 1 : -1));
-      for (const [key, member] of entries) pending.push(member, keyBytes(key));
-    }
+  const open: OpenInput[] = [{ keys: undefined, values: [value], at: 0 }];
+  for (;;) {
+    const top = open[open.length - 1];
+    if (top.at < top.values.length) {
+      const at = top.at++;
+      if (top.keys !== undefined) writer.writeKey(top.keys[at]);
+      const opened = writeValue(writer, top.values[at]);
+      if (opened !== undefined) open.push(opened);
+    } else if (open.length > 1) {
+      writer.writeAscii("e");
+      open.pop();
+    } else return writer.finish();
   }
-  return writer.finish();
+}
+
+/** A list or dictionary whose members are being written; those before `at` are. */
+interface OpenInput {
+  readonly keys: readonly string[] | undefined;
+  readonly values: readonly BencodeInput[];
+  at: number;
+}
+
+/** Writes a value; of a list or dictionary the beginning, and returns what is to follow. */
+function writeValue(writer: Writer, value: BencodeInput): OpenInput | undefined {
+  if (typeof value === "string") writer.writeText(value);
+  else if (typeof value === "number") writer.writeAscii(`i${integerText(value)}e`);
+  else if (value instanceof Uint8Array) writer.writeString(value);
+  else if (value instanceof EncodedBencode) writer.writeBytes(value.bytes);
+  else if (isList(value)) {
+    writer.writeAscii("l");
+    return { keys: undefined, values: value, at: 0 };
+  } else {
+    writer.writeAscii("d");
+    return openDictionary(value);
+  }
+  return undefined;
+}
+
+function openDictionary(
+  value: ReadonlyMap<string, BencodeInput> | { readonly [key: string]: BencodeInput | undefined },
+): OpenInput {
+  const isMap = value instanceof Map;
+  const keys: string[] = [];
+  const values: BencodeInput[] = [];
+  // Latin1 strings compare by UTF-16 code unit, which is by byte.
+  for (const key of (isMap ? [...value.keys()] : Object.keys(value)).sort()) {
+    const member = isMap ? value.get(key) : (value as { readonly [key: string]: BencodeInput | undefined })[key];
+    if (member === undefined) continue;
+    keys.push(key);
+    values.push(member);
+  }
+  return { keys, values, at: 0 };
 }
 
 const textEncoder = new TextEncoder();
-const endMark = Symbol("end of a list or dictionary");
 
 function isList(value: BencodeInput): value is readonly BencodeInput[] {
   return Array.isArray(value);
-}
-
-function entriesOf(
-  value: ReadonlyMap<string, BencodeInput> | { readonly [key: string]: BencodeInput | undefined },
-): [string, BencodeInput][] {
-  const entries = value instanceof Map ? [...value] : Object.entries(value);
-  return entries.filter((entry): entry is [string, BencodeInput] => entry[1] !== undefined);
-}
-
-function keyBytes(key: string): Bytes {
-  for (let i = 0; i < key.length; i++) {
-    if (key.charCodeAt(i) > 0xff) throw new RangeError(`the dictionary key "${key}" is not latin1`);
-  }
-  return bytesFromLatin1(key);
 }
 
 function integerText(value: number): string {
@@ -238,13 +262,37 @@ class Writer {
 
   writeAscii(text: string): void {
     const at = this.#grow(text.length);
-    for (let i = 0; i < text.length; i++) this.#bytes[at + i] = text.charCodeAt(i);
+    const bytes = this.#bytes;
+    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
   }
 
-  writeString(bytes: Uint8Array): void {
-    this.writeAscii(`${bytes.length}:`);
+  writeBytes(bytes: Uint8Array): void {
     const at = this.#grow(bytes.length);
     this.#bytes.set(bytes, at);
+  }
+
+  /** With its length in front. */
+  writeString(bytes: Uint8Array): void {
+    this.writeAscii(`${bytes.length}:`);
+    this.writeBytes(bytes);
+  }
+
+  /** Latin1, with its length in front. @throws RangeError for another character */
+  writeKey(key: string): void {
+    for (let i = 0; i < key.length; i++) {
+      if (key.charCodeAt(i) > 0xff) throw new RangeError(`the dictionary key "${key}" is not latin1`);
+    }
+    this.writeAscii(`${key.length}:`);
+    this.writeAscii(key);
+  }
+
+  /** UTF-8, with its length in front. Most names are ASCII, which needs no call of the encoder. */
+  writeText(text: string): void {
+    for (let i = 0; i < text.length; i++) {
+      if (text.charCodeAt(i) > 0x7f) return this.writeString(textEncoder.encode(text));
+    }
+    this.writeAscii(`${text.length}:`);
+    this.writeAscii(text);
   }
 
   finish(): Bytes {

@@ -5,7 +5,7 @@
  * description, is left to peer/io/create_command.ts.
  */
 import { createHash } from "node:crypto";
-import { type BencodeInput, encodeBencode } from "./bencode.ts";
+import { type BencodeInput, encodeBencode, EncodedBencode } from "./bencode.ts";
 import type { Bytes } from "./bytes.ts";
 import { UserError } from "./errors.ts";
 import { idLength, type InfoHash, infoHashFromBytes } from "./ids.ts";
@@ -96,8 +96,7 @@ export function buildTorrent(description: TorrentDescription): { bytes: Bytes; i
       hint: "pack the files into one",
     });
   }
-  const info = infoOf(description);
-  const infoBytes = encodeBencode(info);
+  const infoBytes = encodeBencode(infoOf(description));
   const trackers = announce.flat();
   const bytes = encodeBencode({
     announce: trackers[0],
@@ -106,7 +105,7 @@ export function buildTorrent(description: TorrentDescription): { bytes: Bytes; i
     "created by": description.createdBy,
     "creation date": description.creationDate,
     encoding: "UTF-8",
-    info,
+    info: new EncodedBencode(infoBytes),
     "url-list": webSeeds.length > 0 ? webSeeds : undefined,
   });
   if (bytes.length > torrentBytesMax) {
