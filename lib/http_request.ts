@@ -5,7 +5,7 @@
  * small the pieces are. Only what a read-only server needs is kept. A request with a body is refused, so nothing can
  * hide behind a head.
  */
-import { bytesFromLatin1 } from "./bytes.ts";
+import { bytesFromLatin1, latin1FromBytes } from "./bytes.ts";
 
 /** Bounds of one request head. */
 export interface HttpHeadLimits {
@@ -23,6 +23,7 @@ const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const space = 0x20;
 const questionMark = 0x3f;
+const deleteCode = 0x7f;
 
 /** Empty lines that may stand before a request line, as RFC 9112 allows. */
 const leadingLinesMax = 4;
@@ -97,12 +98,18 @@ export class HttpHeadReader {
     return this.#readRequestLine(buffer, lineStart, lineEnd, start);
   }
 
-  /** `GET /path?query HTTP/1.1`, or the same with `http://host` before the path. */
+  /** `GET /path?query HTTP/1.1`, or the same with `http://host` before the path; one look at each byte. */
   #readRequestLine(buffer: Uint8Array, lineStart: number, lineEnd: number, start: number): HttpHeadState {
     const methodEnd = indexOfSpace(buffer, lineStart, lineEnd);
     const targetStart = methodEnd + 1;
-    const targetEnd = indexOfSpace(buffer, targetStart, lineEnd);
-    if (methodEnd === lineStart || targetEnd === targetStart || targetEnd === lineEnd) return 400;
+    let queryMark = -1;
+    let targetEnd = targetStart;
+    for (; targetEnd < lineEnd && buffer[targetEnd] !== space; targetEnd++) {
+      const byte = buffer[targetEnd];
+      if (byte < space || byte === deleteCode) return 400;
+      if (byte === questionMark && queryMark === -1) queryMark = targetEnd;
+    }
+    if (methodEnd === lineStart || targetEnd === targetStart || targetEnd >= lineEnd) return 400;
     if (!isText(buffer, targetEnd + 1, lineEnd, httpVersion)) {
       return isText(buffer, targetEnd + 1, targetEnd + 6, httpVersion.subarray(0, 5)) ? 505 : 400;
     }
@@ -110,23 +117,20 @@ export class HttpHeadReader {
     if (lineEnd - targetEnd !== 9 || minor < 0 || minor > 9) return 400;
     this.isHttp10 = minor === 0;
     this.isKeptAlive = minor > 0;
-    this.isHead = isText(buffer, lineStart, methodEnd, headMethod) && methodEnd - lineStart === headMethod.length;
-    if (!this.isHead && !(isText(buffer, lineStart, methodEnd, getMethod) && methodEnd - lineStart === 3)) return 405;
-    return this.#readTarget(buffer, targetStart, targetEnd, start);
-  }
-
-  #readTarget(buffer: Uint8Array, targetStart: number, targetEnd: number, start: number): HttpHeadState {
-    let at = targetStart;
-    if (isText(buffer, at, targetEnd, httpScheme)) {
-      at += httpScheme.length;
-      while (at < targetEnd && buffer[at] !== slash && buffer[at] !== questionMark) at++;
+    this.isHead = methodEnd - lineStart === headMethod.length && isText(buffer, lineStart, methodEnd, headMethod);
+    if (!this.isHead && !(methodEnd - lineStart === 3 && isText(buffer, lineStart, methodEnd, getMethod))) return 405;
+    const pathEnd = queryMark === -1 ? targetEnd : queryMark;
+    let pathStart = targetStart;
+    if (isText(buffer, targetStart, pathEnd, httpScheme)) {
+      pathStart += httpScheme.length;
+      while (pathStart < pathEnd && buffer[pathStart] !== slash) pathStart++;
     }
-    if (buffer[at] !== slash) return 400;
-    let path = "";
-    for (; at < targetEnd && buffer[at] !== questionMark; at++) path += String.fromCharCode(buffer[at]);
-    for (let i = targetStart; i < targetEnd; i++) if (buffer[i] < 0x21 || buffer[i] === 0x7f) return 400;
-    this.path = path;
-    this.queryStart = Math.min(at + 1, targetEnd) - start;
+    if (pathStart === pathEnd || buffer[pathStart] !== slash) return 400;
+    // Clients ask for one path again and again: a string less for each request.
+    if (!isPath(buffer, pathStart, pathEnd, this.path)) {
+      this.path = latin1FromBytes(buffer.subarray(pathStart, pathEnd));
+    }
+    this.queryStart = Math.min(pathEnd + 1, targetEnd) - start;
     this.queryEnd = targetEnd - start;
     return "more";
   }
@@ -142,7 +146,7 @@ export class HttpHeadReader {
         if (isHeader(buffer, lineStart, colon, contentLength)) {
           return /^[ \t]*0+[ \t]*$/.test(textOf(buffer, colon + 1, lineEnd)) ? "more" : 413;
         }
-        if (isHeader(buffer, lineStart, colon, connection)) this.#readConnection(textOf(buffer, colon + 1, lineEnd));
+        if (isHeader(buffer, lineStart, colon, connection)) this.#readConnection(buffer, colon + 1, lineEnd);
         return "more";
       case 0x74: // t
         return isHeader(buffer, lineStart, colon, transferEncoding) ? 413 : "more";
@@ -151,10 +155,16 @@ export class HttpHeadReader {
     }
   }
 
-  #readConnection(value: string): void {
-    const options = value.toLowerCase().split(",").map((option) => option.trim());
-    if (options.includes("close")) this.isKeptAlive = false;
-    else if (options.includes("keep-alive")) this.isKeptAlive = true;
+  #readConnection(buffer: Uint8Array, valueStart: number, valueEnd: number): void {
+    const start = buffer[valueStart] === space ? valueStart + 1 : valueStart;
+    // What nearly everybody sends, without making strings of it.
+    if (isHeader(buffer, start, valueEnd, keepAlive)) this.isKeptAlive = true;
+    else if (isHeader(buffer, start, valueEnd, close)) this.isKeptAlive = false;
+    else {
+      const options = textOf(buffer, valueStart, valueEnd).toLowerCase().split(",").map((option) => option.trim());
+      if (options.includes("close")) this.isKeptAlive = false;
+      else if (options.includes("keep-alive")) this.isKeptAlive = true;
+    }
   }
 }
 
@@ -164,6 +174,8 @@ const httpScheme = bytesFromLatin1("http://");
 const getMethod = bytesFromLatin1("GET");
 const headMethod = bytesFromLatin1("HEAD");
 const connection = bytesFromLatin1("connection");
+const keepAlive = bytesFromLatin1("keep-alive");
+const close = bytesFromLatin1("close");
 const contentLength = bytesFromLatin1("content-length");
 const transferEncoding = bytesFromLatin1("transfer-encoding");
 
@@ -184,6 +196,13 @@ function indexOfSpace(buffer: Uint8Array, from: number, end: number): number {
 function isText(buffer: Uint8Array, start: number, end: number, text: Uint8Array): boolean {
   if (end - start < text.length) return false;
   for (let i = 0; i < text.length; i++) if (buffer[start + i] !== text[i]) return false;
+  return true;
+}
+
+/** Whether the bytes [start, end) are this path. */
+function isPath(buffer: Uint8Array, start: number, end: number, path: string): boolean {
+  if (path.length !== end - start) return false;
+  for (let i = 0; i < path.length; i++) if (buffer[start + i] !== path.charCodeAt(i)) return false;
   return true;
 }
 

@@ -3,11 +3,8 @@
  *
  * Every reply forbids guessing its type and keeping it; none lets another site's script read it (no CORS header).
  */
-import { type Bytes, bytesFromLatin1 } from "./bytes.ts";
+import { type Bytes, bytesFromLatin1, writeDecimal } from "./bytes.ts";
 import type { HttpHeadState } from "./http_request.ts";
-
-/** Bytes of the headers of a reply at most. */
-const replyHeadBytesMax = 320;
 
 /** One reply; the body may be a view that lives until the handler's next call. */
 export interface HttpReply {
@@ -15,6 +12,9 @@ export interface HttpReply {
   readonly contentType: string;
   readonly body: Uint8Array;
 }
+
+/** What a reply's head depends on, as the request's head has it. */
+type Asked = Readonly<{ isHead: boolean; isKeptAlive: boolean; isHttp10: boolean }>;
 
 /** The replies of one turn, one behind the other. */
 export class ReplyBuffer {
@@ -31,20 +31,20 @@ export class ReplyBuffer {
     this.length += bytes.length;
   }
 
-  appendReply(reply: HttpReply, head: { isHead: boolean; isKeptAlive: boolean; isHttp10: boolean }): void {
-    const connection = !head.isKeptAlive ? "Connection: close\r\n" : head.isHttp10 ? "Connection: keep-alive\r\n" : "";
-    this.#grow(replyHeadBytesMax);
-    this.#writeAscii(
-      `HTTP/1.1 ${
-        statusLines[reply.status]
-      }\r\nContent-Type: ${reply.contentType}\r\nContent-Length: ${reply.body.length}\r\n` +
-        `X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n${connection}\r\n`,
-    );
-    if (!head.isHead) this.appendBytes(reply.body);
-  }
-
-  #writeAscii(text: string): void {
-    for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i);
+  appendReply(reply: HttpReply, asked: Asked): void {
+    const start = headStart(reply);
+    const end = asked.isKeptAlive ? asked.isHttp10 ? headEnds.kept : headEnds.none : headEnds.close;
+    this.#grow(start.length + lengthDigitsMax + end.length + reply.body.length);
+    const { bytes } = this;
+    bytes.set(start, this.length);
+    let at = writeDecimal(bytes, this.length + start.length, reply.body.length);
+    bytes.set(end, at);
+    at += end.length;
+    if (!asked.isHead) {
+      bytes.set(reply.body, at);
+      at += reply.body.length;
+    }
+    this.length = at;
   }
 
   #grow(count: number): void {
@@ -53,6 +53,32 @@ export class ReplyBuffer {
     grown.set(this.bytes);
     this.bytes = grown;
   }
+}
+
+/** Digits of a body's length at most. */
+const lengthDigitsMax = 10;
+
+const commonEnd = "\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
+/** What follows the length, by what is said about the connection. */
+const headEnds = {
+  none: bytesFromLatin1(`${commonEnd}\r\n`),
+  kept: bytesFromLatin1(`${commonEnd}Connection: keep-alive\r\n\r\n`),
+  close: bytesFromLatin1(`${commonEnd}Connection: close\r\n\r\n`),
+};
+
+/** The last one made: nearly all replies of a server are of one kind. */
+const lastStart = { status: 0, contentType: "", bytes: new Uint8Array(0) };
+
+/** Up to where the length is to stand. */
+function headStart({ status, contentType }: HttpReply): Bytes {
+  if (status !== lastStart.status || contentType !== lastStart.contentType) {
+    lastStart.bytes = bytesFromLatin1(
+      `HTTP/1.1 ${statusLines[status]}\r\nContent-Type: ${contentType}\r\nContent-Length: `,
+    );
+    lastStart.status = status;
+    lastStart.contentType = contentType;
+  }
+  return lastStart.bytes;
 }
 
 const statusLines = {

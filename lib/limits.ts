@@ -154,6 +154,8 @@ export const swarmPeersMax = 500_000;
 export const swarmPeersPerAddressMax = 128;
 /** Peers of one address that are listed in all swarms: one machine cannot fill the tracker. */
 export const trackerPeersPerAddressMax = 20_000;
+/** Askers whose addresses a tracker keeps parsed for their next connection: more than one LAN has. */
+export const trackerAskersMax = 4096;
 /** Milliseconds that a silent peer stays listed at least: libtorrent never announces more often than every 300 s. */
 export const peerLifetimeMinMs = 400_000;
 

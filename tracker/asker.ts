@@ -1,5 +1,5 @@
 /** Who asks the tracker, by the socket alone: what a client says about its own address is never believed. */
-import { type Bytes, writeUint16 } from "../lib/bytes.ts";
+import { type Bytes, readUint32, writeUint16 } from "../lib/bytes.ts";
 import { canonicalHost, encodeAddress, isLoopback } from "../lib/endpoint.ts";
 import { addressKey, peerFlag } from "./peer_table.ts";
 
@@ -9,6 +9,10 @@ export class Asker {
   readonly endpoint: Bytes;
   /** The address under which the asker reached the tracker: 4 or 16 bytes. */
   readonly trackerAddress: Bytes;
+  /** The same as a signed number if it is IPv4. */
+  readonly trackerIpv4: number | undefined;
+  /** The asker's address alone: 4 or 16 bytes. */
+  readonly address: Bytes;
   /** The asker's address as a Map key. */
   readonly addressKey: number | string;
   /** Bits of {@linkcode peerFlag}: loopback and link-local. */
@@ -24,7 +28,9 @@ export class Asker {
     const address = encodeAddress(host);
     this.endpoint = new Uint8Array(address.length + 2);
     this.endpoint.set(address);
+    this.address = this.endpoint.subarray(0, address.length);
     this.trackerAddress = encodeAddress(hostOf(local));
+    this.trackerIpv4 = this.trackerAddress.length === 4 ? readUint32(this.trackerAddress, 0) | 0 : undefined;
     this.addressKey = addressKey(this.endpoint);
     this.flags = (isLoopback(host) ? peerFlag.isLoopback : 0) | (isLinkLocal(address) ? peerFlag.isLinkLocal : 0);
   }
@@ -35,11 +41,6 @@ export class Asker {
 
   get isLinkLocal(): boolean {
     return (this.flags & peerFlag.isLinkLocal) !== 0;
-  }
-
-  /** The asker's address alone, 4 or 16 bytes. */
-  get address(): Bytes {
-    return this.endpoint.subarray(0, this.endpoint.length - 2);
   }
 
   setPort(port: number): void {

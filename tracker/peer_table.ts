@@ -2,7 +2,7 @@
  * All peers of all swarms as records of 64 bytes in one buffer, found by (swarm, address, port).
  *
  * Owns what is stored of a peer and which slots are free; swarm.ts owns who is in which list. A record is one line of the
- * processor's cache, since handing out 50 random peers costs mainly the misses. The index is open addressing with linear
+ * processor's cache, and what an answer needs of it is in peer_list.ts too. The index is open addressing with linear
  * probing; its hash is seeded, so that nobody outside can choose endpoints that collide.
  *
  *     offset  bytes  field
@@ -13,7 +13,6 @@
  *         44      4  number of the swarm
  *         48      8  moment of the last announce, ms
  *         56      4  position in the swarm's list; of a free slot the next free one
- *         60      4  number of the last draw that picked the peer
  */
 import { type Bytes, readUint16, readUint32 } from "../lib/bytes.ts";
 import { idLength } from "../lib/ids.ts";
@@ -48,7 +47,6 @@ const hashWord = 10;
 const swarmWord = 11;
 const seenAtWord64 = 6;
 const positionWord = 14;
-const drawWord = 15;
 /** log2 of the record's length in bytes, 32-bit words and 64-bit words. */
 const byteShift = 6;
 const wordShift = 4;
@@ -155,14 +153,6 @@ export class PeerTable {
     this.#words[(slot << wordShift) + positionWord] = position;
   }
 
-  /** Marks the peer as picked by this draw; false if it was already. */
-  pick(slot: Slot, draw: number): boolean {
-    const at = (slot << wordShift) + drawWord;
-    if (this.#words[at] === draw) return false;
-    this.#words[at] = draw;
-    return true;
-  }
-
   /** @param peerId 20 bytes */
   setPeerId(slot: Slot, peerId: Bytes): void {
     const start = (slot << byteShift) + peerIdAt;
@@ -176,6 +166,16 @@ export class PeerTable {
   /** Whether the peer is at this address of 4 or 16 bytes. */
   hasAddress(slot: Slot, address: Bytes): boolean {
     return this.endpointLengthOf(slot) === address.length + 2 && this.#equals(slot << byteShift, address);
+  }
+
+  /** 32 bits, signed, that nearly always tell two peer ids apart. */
+  peerIdTagOf(slot: Slot): number {
+    return peerIdTag(this.#bytes, (slot << byteShift) + peerIdAt);
+  }
+
+  /** The address of IPv4 as a signed number; 0 for IPv6. */
+  ipv4Of(slot: Slot): number {
+    return this.endpointLengthOf(slot) === endpointLength4 ? readUint32(this.#bytes, slot << byteShift) | 0 : 0;
   }
 
   portOf(slot: Slot): number {
@@ -272,6 +272,12 @@ export class PeerTable {
     this.#words = new Int32Array(grown.buffer);
     this.#words64 = new Float64Array(grown.buffer);
   }
+}
+
+/** The tag of the peer id at `offset`: of its last 12 bytes, since clients of one make begin alike (BEP 20). */
+export function peerIdTag(bytes: Uint8Array, offset: number): number {
+  const tag = Math.imul(readUint32(bytes, offset + 8), 0x9e3779b1) ^ readUint32(bytes, offset + 12);
+  return Math.imul(tag, 0x85ebca6b) ^ readUint32(bytes, offset + 16);
 }
 
 /** The address of an endpoint of 6 or 18 bytes as a Map key: a number for IPv4, 16 char codes for IPv6. */

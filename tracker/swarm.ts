@@ -1,13 +1,18 @@
 /**
  * The peers of one info hash: who seeds, who downloads, and random picks among them.
  *
- * Two dense lists of slots of the table; where a peer stands in its list is kept in the table, so that adding, removing
- * and drawing cost the same however large the swarm is. Whose address is told to whom is tracker.ts's business.
+ * Two dense lists; where a peer stands in its list is kept in the table, so that adding, removing and drawing cost the
+ * same however large the swarm is. Whose address is told to whom is told_peers.ts's business.
  */
 import type { InfoHash } from "../lib/ids.ts";
 import { swarmPeersMax, swarmPeersPerAddressMax } from "../lib/limits.ts";
 import { AddressCounts } from "./address_counts.ts";
+import type { Dice } from "./dice.ts";
+import { PeerList } from "./peer_list.ts";
 import { peerFlag, type PeerTable, type Slot } from "./peer_table.ts";
+
+/** A peer's place in its swarm: its position among the downloaders, or, negative, `~position` among the seeds. */
+export type Place = number;
 
 export class Swarm {
   readonly infoHash: InfoHash;
@@ -15,9 +20,9 @@ export class Swarm {
   readonly number: number;
   /** Downloads that ended while this swarm lived. */
   downloaded = 0;
+  readonly seeds = new PeerList();
+  readonly leechers = new PeerList();
   readonly #table: PeerTable;
-  readonly #seeds: Slot[] = [];
-  readonly #leechers: Slot[] = [];
   /** Peers of each address but loopback; only kept once the swarm is large enough for anybody to be over the bound. */
   #addressCounts: AddressCounts | undefined;
 
@@ -29,16 +34,16 @@ export class Swarm {
 
   /** Seeds. */
   get complete(): number {
-    return this.#seeds.length;
+    return this.seeds.length;
   }
 
   /** Peers that still download. */
   get incomplete(): number {
-    return this.#leechers.length;
+    return this.leechers.length;
   }
 
   get peerCount(): number {
-    return this.#seeds.length + this.#leechers.length;
+    return this.seeds.length + this.leechers.length;
   }
 
   /** Whether one more peer of this address may be listed. */
@@ -67,28 +72,30 @@ export class Swarm {
     this.#list(slot);
   }
 
+  /** A peer has another peer id now. */
+  setPeerId(slot: Slot): void {
+    this.#listOf(slot).setPeerIdTag(this.#table.positionOf(slot), this.#table.peerIdTagOf(slot));
+  }
+
   /**
    * Draws up to `count` peers at random into `picked` and returns how many.
    *
    * A seed gets downloaders only. A downloader gets both, in the proportion of the swarm but some of each kind where
    * there are any: with seeds alone the source would serve everybody, without them nobody new might be reachable.
-   *
-   * @param draw differs from call to call, and is never 0
    */
-  sample(
-    count: number,
-    options: { forSeed: boolean; random: () => number; picked: Int32Array; draw: number },
-  ): number {
-    const seedCount = options.forSeed ? 0 : this.#seedShare(count);
-    const leecherCount = Math.min(count - seedCount, this.#leechers.length);
-    this.#draw(this.#leechers, leecherCount, 0, options);
-    this.#draw(this.#seeds, seedCount, leecherCount, options);
-    return seedCount + leecherCount;
+  sample(count: number, { forSeed, dice, picked }: { forSeed: boolean; dice: Dice; picked: Int32Array }): number {
+    const seedCount = forSeed ? 0 : this.#seedShare(count);
+    const leecherCount = Math.min(count - seedCount, this.leechers.length);
+    drawPositions(this.leechers.length, leecherCount, dice, picked, 0);
+    drawPositions(this.seeds.length, seedCount, dice, picked, leecherCount);
+    const sum = leecherCount + seedCount;
+    for (let i = leecherCount; i < sum; i++) picked[i] = ~picked[i];
+    return sum;
   }
 
   #seedShare(count: number): number {
-    const { length: seeds } = this.#seeds;
-    const { length: leechers } = this.#leechers;
+    const { length: seeds } = this.seeds;
+    const { length: leechers } = this.leechers;
     if (seeds + leechers <= count) return seeds;
     const fair = Math.round(count * seeds / (seeds + leechers));
     const atLeast = Math.min(seeds, Math.max(count - leechers, count > 1 ? 1 : 0));
@@ -96,41 +103,20 @@ export class Swarm {
     return Math.min(Math.max(fair, atLeast), atMost);
   }
 
-  #draw(
-    list: readonly Slot[],
-    count: number,
-    offset: number,
-    { random, picked, draw }: { random: () => number; picked: Int32Array; draw: number },
-  ): void {
-    let at = Math.floor(random() * list.length);
-    for (let i = 0; i < count; i++) {
-      // Where half of them are wanted or more, a run that begins anywhere is as fair and needs no second tries.
-      if (2 * count < list.length) at = Math.floor(random() * list.length);
-      while (!this.#table.pick(list[at], draw)) at = at + 1 === list.length ? 0 : at + 1;
-      picked[offset + i] = list[at];
-    }
-  }
-
   #list(slot: Slot): void {
-    const list = this.#listOf(slot);
-    this.#table.setPosition(slot, list.length);
-    list.push(slot);
+    this.#table.setPosition(slot, this.#listOf(slot).push(this.#table, slot));
   }
 
-  /** The last of the list takes the place of the one that goes. */
   #unlist(slot: Slot): void {
-    const list = this.#listOf(slot);
-    const last = list.pop()!;
-    if (last === slot) return;
     const position = this.#table.positionOf(slot);
-    list[position] = last;
-    this.#table.setPosition(last, position);
+    this.#table.setPosition(this.#listOf(slot).remove(position), position);
   }
 
   #startCounting(): void {
     this.#addressCounts = new AddressCounts();
-    for (const slot of this.#seeds) this.#countAddress(slot, this.#addressCounts);
-    for (const slot of this.#leechers) this.#countAddress(slot, this.#addressCounts);
+    for (const list of [this.seeds, this.leechers]) {
+      for (let i = 0; i < list.length; i++) this.#countAddress(list.slotAt(i), this.#addressCounts);
+    }
   }
 
   #countAddress(slot: Slot, counts: AddressCounts): void {
@@ -141,7 +127,23 @@ export class Swarm {
     return (this.#table.flagsOf(slot) & peerFlag.isLoopback) !== 0;
   }
 
-  #listOf(slot: Slot): Slot[] {
-    return (this.#table.flagsOf(slot) & peerFlag.isSeed) !== 0 ? this.#seeds : this.#leechers;
+  #listOf(slot: Slot): PeerList {
+    return (this.#table.flagsOf(slot) & peerFlag.isSeed) !== 0 ? this.seeds : this.leechers;
+  }
+}
+
+/**
+ * Draws `count` different positions below `length`, each equally likely, in rising order from a random one on.
+ *
+ * One is taken from each of `count` equal stretches: no second tries, no marks, and the memory is walked one way.
+ */
+function drawPositions(length: number, count: number, dice: Dice, picked: Int32Array, offset: number): void {
+  const start = Math.floor(dice.next() * length);
+  let from = 0;
+  for (let i = 0; i < count; i++) {
+    const end = Math.floor((i + 1) * length / count);
+    const position = start + from + Math.floor(dice.next() * (end - from));
+    picked[offset + i] = position < length ? position : position - length;
+    from = end;
   }
 }

@@ -1,15 +1,13 @@
 /**
  * The tracker's rules: who is listed where, who is told about whom, and when to ask again (BEP 3, 7, 23, 24, 31, 48).
  *
- * Owns all swarms and their bounds. An address comes from the socket only; a peer beside the tracker, which announced
- * from loopback, is told to others under the address at which they reached the tracker, since 127.0.0.1 would send them
- * to themselves. Bytes and sockets are the codecs' and io's business; UDP can share all of this.
+ * Owns all swarms and their bounds; told_peers.ts owns in what form a peer is told to another. Bytes and sockets are the
+ * codecs' and io's business; UDP can share all of this.
  */
-import { type Bytes, writeUint16 } from "../lib/bytes.ts";
+import type { Bytes } from "../lib/bytes.ts";
 import { idLength, type InfoHash, type PeerId } from "../lib/ids.ts";
 import {
   announceIntervalMinMs,
-  numWantMax,
   peerLifetimeMinMs,
   swarmsMax,
   trackerPeersMax,
@@ -23,8 +21,10 @@ import {
 } from "../lib/announce/request.ts";
 import { AddressCounts } from "./address_counts.ts";
 import type { Asker } from "./asker.ts";
+import { Dice } from "./dice.ts";
 import { noSlot, peerFlag, PeerTable, type Slot } from "./peer_table.ts";
 import { Swarm } from "./swarm.ts";
+import { ToldPeers } from "./told_peers.ts";
 
 export interface TrackerOptions {
   /** Milliseconds between a client's announces; up to a tenth is added at random, so that a class spreads out. */
@@ -49,10 +49,6 @@ export interface TrackerStats {
   readonly peersExpired: number;
 }
 
-/** Bytes of the compact forms. */
-const stride4 = 6;
-const stride6 = 18;
-
 export class Tracker {
   readonly #options: TrackerOptions;
   readonly #lifetimeMs: number;
@@ -67,24 +63,21 @@ export class Tracker {
   #scrapeCount = 0;
   #completedCount = 0;
   #expiredCount = 0;
-  #draw = 0;
   /** Where the next sweep goes on. */
   #sweepAt: Slot = 0;
 
-  // Space for one answer, used again by the next.
+  readonly #dice: Dice;
+  readonly #told: ToldPeers;
+  /** Space for one peer id, used again by the next announce. */
   readonly #peerId: Bytes = new Uint8Array(idLength);
-  readonly #picked = new Int32Array(numWantMax + 1);
-  readonly #peers: Bytes = new Uint8Array((numWantMax + 1) * stride4);
-  readonly #peers6: Bytes = new Uint8Array((numWantMax + 1) * stride6);
-  readonly #peerIds4: Bytes = new Uint8Array((numWantMax + 1) * idLength);
-  readonly #peerIds6: Bytes = new Uint8Array((numWantMax + 1) * idLength);
-  readonly #portsBeside = new Set<number>();
 
   constructor(options: TrackerOptions) {
     this.#options = options;
     this.#lifetimeMs = options.lifetimeMs ?? Math.max(2.5 * options.intervalMs, peerLifetimeMinMs);
     this.#minIntervalMs = Math.min(options.intervalMs, Math.max(announceIntervalMinMs, options.intervalMs / 6));
     this.#table = new PeerTable(options.random);
+    this.#dice = new Dice(options.random());
+    this.#told = new ToldPeers(this.#table, this.#dice);
   }
 
   /**
@@ -96,6 +89,7 @@ export class Tracker {
     this.#announceCount++;
     asker.setPort(request.port);
     decodePeerId(request.peerId, this.#peerId);
+    this.#told.clear();
     const isStopping = request.event === "stopped";
     const swarm = this.#swarms.get(request.infoHash) ?? (isStopping ? undefined : this.#addSwarm(request.infoHash));
     if (swarm === undefined) return this.#answer(undefined, asker);
@@ -104,10 +98,19 @@ export class Tracker {
       if (slot !== noSlot) this.#removePeer(slot);
       return this.#answer(swarm, asker);
     }
-    const own = slot === noSlot ? this.#addPeer(swarm, request, asker, now) : this.#renewPeer(slot, request, now);
+    if (slot === noSlot) this.#addPeer(swarm, request, asker, now);
+    else this.#renewPeer(slot, request, now);
     // A newcomer that is over a bound must not leave an empty swarm behind either.
     if (swarm.peerCount === 0) this.#swarms.delete(swarm.infoHash);
-    return this.#answer(swarm, asker, request, own);
+    this.#told.choose({
+      swarm,
+      asker,
+      numWant: request.numWant,
+      peerId: this.#peerId,
+      isSeed: request.left === 0,
+      withPeerIds: !request.compact,
+    });
+    return this.#answer(swarm, asker);
   }
 
   /** The counters of the swarms that are known; others are left out (BEP 48). */
@@ -162,21 +165,20 @@ export class Tracker {
   }
 
   /** Lists a newcomer; where its address or the tracker is at a bound it is answered without being listed. */
-  #addPeer(swarm: Swarm, request: AnnounceRequest, asker: Asker, now: number): Slot {
+  #addPeer(swarm: Swarm, request: AnnounceRequest, asker: Asker, now: number): void {
     if (request.event === "completed") this.#countCompleted(swarm);
     const isCounted = !asker.isLoopback;
-    if (this.#table.count >= trackerPeersMax || !swarm.hasRoomFor(asker.addressKey)) return noSlot;
-    if (isCounted && this.#addressCounts.of(asker.addressKey) >= trackerPeersPerAddressMax) return noSlot;
+    if (this.#table.count >= trackerPeersMax || !swarm.hasRoomFor(asker.addressKey)) return;
+    if (isCounted && this.#addressCounts.of(asker.addressKey) >= trackerPeersPerAddressMax) return;
     const isSeed = request.left === 0;
     const flags = asker.flags | (isSeed ? peerFlag.isSeed : 0);
     const slot = this.#table.insert({ swarm, endpoint: asker.endpoint, peerId: this.#peerId, flags, now });
     swarm.add(slot);
     if (isSeed) this.#seedCount++;
     if (isCounted) this.#addressCounts.add(asker.addressKey);
-    return slot;
   }
 
-  #renewPeer(slot: Slot, request: AnnounceRequest, now: number): Slot {
+  #renewPeer(slot: Slot, request: AnnounceRequest, now: number): void {
     const swarm = this.#table.swarmOf(slot)!;
     const wasSeed = (this.#table.flagsOf(slot) & peerFlag.isSeed) !== 0;
     const isSeed = request.left === 0;
@@ -185,9 +187,11 @@ export class Tracker {
       swarm.setSeed(slot, isSeed);
       this.#seedCount += isSeed ? 1 : -1;
     }
-    this.#table.setPeerId(slot, this.#peerId);
+    if (!this.#table.hasPeerId(slot, this.#peerId)) {
+      this.#table.setPeerId(slot, this.#peerId);
+      swarm.setPeerId(slot);
+    }
     this.#table.setSeenAt(slot, now);
-    return slot;
   }
 
   #countCompleted(swarm: Swarm): void {
@@ -205,81 +209,19 @@ export class Tracker {
     if (swarm.peerCount === 0) this.#swarms.delete(swarm.infoHash);
   }
 
-  /** @param own the asker's own slot, which it is not told */
-  #answer(swarm: Swarm | undefined, asker: Asker, request?: AnnounceRequest, own: Slot = noSlot): AnnounceAnswer {
-    const lists = swarm !== undefined && request !== undefined
-      ? this.#pick(swarm, asker, request, own)
-      : { at4: 0, at6: 0 };
+  #answer(swarm: Swarm | undefined, asker: Asker): AnnounceAnswer {
     return {
-      intervalMs: this.#options.intervalMs * (1 + 0.1 * this.#options.random()),
+      intervalMs: this.#options.intervalMs * (1 + 0.1 * this.#dice.next()),
       minIntervalMs: this.#minIntervalMs,
-      complete: swarm?.complete ?? 0,
-      incomplete: swarm?.incomplete ?? 0,
-      peers: this.#peers.subarray(0, lists.at4 * stride4),
-      peers6: this.#peers6.subarray(0, lists.at6 * stride6),
-      peerIds: request === undefined || request.compact ? noBytes : this.#joinPeerIds(lists),
+      complete: swarm === undefined ? 0 : swarm.complete,
+      incomplete: swarm === undefined ? 0 : swarm.incomplete,
+      peers: this.#told.peers,
+      peers6: this.#told.peers6,
+      peerIds: this.#told.peerIds,
       externalIp: asker.isLoopback ? undefined : asker.address,
     };
   }
-
-  /** Fills the two lists with peers that the asker can reach and returns how many are in each. */
-  #pick(swarm: Swarm, asker: Asker, request: AnnounceRequest, own: Slot): { at4: number; at6: number } {
-    const table = this.#table;
-    const numWant = Math.min(request.numWant, numWantMax);
-    if (numWant === 0) return { at4: 0, at6: 0 };
-    const count = swarm.sample(numWant + 1, {
-      forSeed: request.left === 0,
-      random: this.#options.random,
-      picked: this.#picked,
-      draw: this.#nextDraw(),
-    });
-    this.#portsBeside.clear();
-    let at4 = 0;
-    let at6 = 0;
-    for (let i = 0; i < count && at4 + at6 < numWant; i++) {
-      const slot = this.#picked[i];
-      if (slot === own || table.hasPeerId(slot, this.#peerId)) continue;
-      const flags = table.flagsOf(slot);
-      if ((flags & peerFlag.isLinkLocal) !== 0 && !asker.isLinkLocal) continue;
-      const isBeside = (flags & peerFlag.isLoopback) !== 0 && !asker.isLoopback;
-      const length = isBeside ? asker.trackerAddress.length + 2 : table.endpointLengthOf(slot);
-      const [target, offset] = length === stride4 ? [this.#peers, at4 * stride4] : [this.#peers6, at6 * stride6];
-      if (isBeside || table.hasAddress(slot, asker.trackerAddress)) {
-        const port = table.portOf(slot);
-        // One client may have come over 127.0.0.1, ::1 and the address of the network: all the same endpoint now.
-        if (this.#portsBeside.has(port)) continue;
-        this.#portsBeside.add(port);
-        target.set(asker.trackerAddress, offset);
-        writeUint16(target, offset + length - 2, port);
-      } else table.copyEndpoint(slot, target, offset);
-      if (!request.compact) {
-        table.copyPeerId(
-          slot,
-          length === stride4 ? this.#peerIds4 : this.#peerIds6,
-          (length === stride4 ? at4 : at6) * idLength,
-        );
-      }
-      if (length === stride4) at4++;
-      else at6++;
-    }
-    return { at4, at6 };
-  }
-
-  /** 1 to 2^31 - 1, over and over. */
-  #nextDraw(): number {
-    this.#draw = this.#draw === 0x7fffffff ? 1 : this.#draw + 1;
-    return this.#draw;
-  }
-
-  #joinPeerIds({ at4, at6 }: { at4: number; at6: number }): Bytes {
-    const peerIds = new Uint8Array((at4 + at6) * idLength);
-    peerIds.set(this.#peerIds4.subarray(0, at4 * idLength));
-    peerIds.set(this.#peerIds6.subarray(0, at6 * idLength), at4 * idLength);
-    return peerIds;
-  }
 }
-
-const noBytes: Bytes = new Uint8Array(0);
 
 /** A peer id's 20 bytes from its lower-case hex digits, without making an array for them. */
 function decodePeerId(peerId: PeerId, target: Bytes): void {

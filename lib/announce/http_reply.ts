@@ -15,7 +15,7 @@ import {
   textAt,
   textOf,
 } from "../bencode.ts";
-import { type Bytes, latin1FromBytes, readUint16 } from "../bytes.ts";
+import { type Bytes, bytesFromLatin1, latin1FromBytes, readUint16, writeDecimal } from "../bytes.ts";
 import { canonicalHost, decodeAddress, decodeCompact, type Endpoint } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
 import { idBytes, idLength, infoHashFromBytes } from "../ids.ts";
@@ -49,51 +49,78 @@ export class ReplyEncoder {
   /** `peers` is always there, even empty: some clients take its absence for a failure. */
   encodeAnnounce(answer: AnnounceAnswer, options: { compact: boolean }): Bytes {
     this.#length = 0;
-    this.#writeAscii(`d8:completei${answer.complete}e`);
+    this.#writeBytes(pieces.complete);
+    this.#writeNumber(answer.complete);
     if (answer.externalIp !== undefined) {
-      this.#writeAscii("11:external ip");
+      this.#writeBytes(pieces.externalIp);
       this.#writeString(answer.externalIp);
-    }
-    const interval = Math.round(answer.intervalMs / 1000);
-    const minInterval = Math.round(answer.minIntervalMs / 1000);
-    this.#writeAscii(
-      `10:incompletei${answer.incomplete}e8:intervali${interval}e12:min intervali${minInterval}e5:peers`,
-    );
+      this.#writeBytes(pieces.incomplete);
+    } else this.#writeBytes(pieces.endThenIncomplete);
+    this.#writeNumber(answer.incomplete);
+    this.#writeBytes(pieces.interval);
+    this.#writeNumber(Math.round(answer.intervalMs / 1000));
+    this.#writeBytes(pieces.minInterval);
+    this.#writeNumber(Math.round(answer.minIntervalMs / 1000));
+    this.#writeBytes(pieces.peers);
     if (options.compact) {
       this.#writeString(answer.peers);
       if (answer.peers6.length > 0) {
-        this.#writeAscii("6:peers6");
+        this.#writeBytes(pieces.peers6);
         this.#writeString(answer.peers6);
       }
     } else this.#writeDictionaries(answer);
-    this.#writeAscii("e");
+    this.#bytes[this.#length++] = endMark;
     return this.#bytes.subarray(0, this.#length);
   }
 
   #writeDictionaries({ peers, peers6, peerIds }: AnnounceAnswer): void {
-    this.#writeAscii("l");
+    this.#writeText("l");
     let id = 0;
     for (const [compact, stride] of [[peers, stride4], [peers6, stride6]] as const) {
       for (let at = 0; at < compact.length; at += stride, id += idLength) {
         const host = decodeAddress(compact.subarray(at, at + stride - 2))!;
-        this.#writeAscii(`d2:ip${host.length}:${host}7:peer id`);
+        this.#writeText(`d2:ip${host.length}:${host}7:peer id`);
         this.#writeString(peerIds.subarray(id, id + idLength));
-        this.#writeAscii(`4:porti${readUint16(compact, at + stride - 2)}ee`);
+        this.#writeText(`4:porti${readUint16(compact, at + stride - 2)}ee`);
       }
     }
-    this.#writeAscii("e");
+    this.#writeText("e");
   }
 
-  #writeAscii(text: string): void {
+  #writeText(text: string): void {
     for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
   }
 
+  #writeNumber(value: number): void {
+    this.#length = writeDecimal(this.#bytes, this.#length, value);
+  }
+
   #writeString(bytes: Uint8Array): void {
-    this.#writeAscii(`${bytes.length}:`);
+    this.#writeNumber(bytes.length);
+    this.#bytes[this.#length++] = colon;
+    this.#writeBytes(bytes);
+  }
+
+  #writeBytes(bytes: Uint8Array): void {
     this.#bytes.set(bytes, this.#length);
     this.#length += bytes.length;
   }
 }
+
+const colon = 0x3a;
+/** Ends an integer and a dictionary. */
+const endMark = 0x65;
+/** What stands between the values of an answer, in the order of the keys. */
+const pieces = {
+  complete: bytesFromLatin1("d8:completei"),
+  externalIp: bytesFromLatin1("e11:external ip"),
+  incomplete: bytesFromLatin1("10:incompletei"),
+  endThenIncomplete: bytesFromLatin1("e10:incompletei"),
+  interval: bytesFromLatin1("e8:intervali"),
+  minInterval: bytesFromLatin1("e12:min intervali"),
+  peers: bytesFromLatin1("e5:peers"),
+  peers6: bytesFromLatin1("6:peers6"),
+} as const;
 
 /**
  * Encodes a refusal.

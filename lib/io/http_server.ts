@@ -5,9 +5,7 @@
  * it. All replies to the requests of one read leave in one write; the handler is synchronous, so nothing changes in
  * between. What a path means is the handler's business; the head is lib/http_request.ts's.
  */
-import type { Bytes } from "../bytes.ts";
 import { canonicalHost, isLoopback } from "../endpoint.ts";
-import { HttpHeadReader } from "../http_request.ts";
 import { type HttpReply, refusals, ReplyBuffer } from "../http_response.ts";
 import {
   httpConnectionsMax,
@@ -21,6 +19,7 @@ import {
   httpTurnBytesMax,
   httpWriteTimeoutMs,
 } from "../limits.ts";
+import { HttpConnection } from "./http_connection.ts";
 import type { Socket, SocketListener } from "./network.ts";
 
 /** One request; the query is a view that lives until the handler returns. */
@@ -79,60 +78,38 @@ const defaultLimits: HttpLimits = {
   lingerMs: httpLingerMs,
 };
 
-/** What a connection is waiting for. */
-type Phase = "head" | "idle" | "write" | "linger";
-
-/** Bytes that a connection's buffer starts with: an announce of any client fits. */
-const bufferBytes = 1024;
+/** Bytes that the buffer for the replies of a turn starts with. */
+const replyBytes = 1024;
+/** Connections and buffers that are kept for use again. */
+const sparesMax = 64;
 /** Milliseconds to wait when the system has no more sockets to give. */
 const acceptPauseMs = 50;
-
-class Connection {
-  readonly socket: Socket;
-  readonly address: string;
-  readonly head: HttpHeadReader;
-  buffer: Bytes = new Uint8Array(bufferBytes);
-  /** The bytes not yet answered: [start, end) of the buffer. */
-  start = 0;
-  end = 0;
-  phase: Phase = "head";
-  deadline: number;
-  /** Whether the replies in `out` are the last. */
-  isClosing = false;
-
-  constructor(socket: Socket, address: string, limits: HttpLimits, now: number) {
-    this.socket = socket;
-    this.address = address;
-    this.head = new HttpHeadReader(limits);
-    this.deadline = now + limits.headTimeoutMs;
-  }
-
-  close(): void {
-    try {
-      this.socket.close();
-    } catch { /* it was closed before */ }
-  }
-}
 
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #limits: HttpLimits;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Set<HttpConnection>();
   readonly #countByAddress = new Map<string, number>();
   readonly #loops: Promise<void>[] = [];
-  readonly #serving = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
-  /** Buffers for the replies of one turn that are not in use. */
-  readonly #outs: Bytes[] = [];
+  readonly #tickMs: number;
+  /** Milliseconds, set at each tick: asking the system several times for each request would cost as much as parsing it. */
+  #clock = 0;
+  /** Connections that are being served or refused, and who waits for the last. */
+  #servedCount = 0;
+  #onLastServed: (() => void) | undefined;
+  readonly #spares: HttpConnection[] = [];
+  readonly #spareReplies: ReplyBuffer[] = [];
   #isClosed = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    for (const listener of options.listeners) this.#loops.push(this.#accept(listener));
     const { headTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerMs } = this.#limits;
-    const shortest = Math.min(headTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerMs);
-    this.#timer = setInterval(() => this.#cutOff(), Math.max(10, Math.min(1000, shortest / 2)));
+    this.#tickMs = Math.max(10, Math.min(500, Math.min(headTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerMs) / 4));
+    this.#clock = performance.now();
+    this.#timer = setInterval(() => this.#tick(), this.#tickMs);
+    for (const listener of options.listeners) this.#loops.push(this.#accept(listener));
   }
 
   get connectionCount(): number {
@@ -145,9 +122,12 @@ export class HttpServer {
     this.#isClosed = true;
     for (const listener of this.#options.listeners) listener.close();
     for (const connection of this.#connections) if (connection.phase !== "write") connection.close();
+    const { promise: isServed, resolve } = Promise.withResolvers<void>();
+    this.#onLastServed = resolve;
+    if (this.#servedCount === 0) resolve();
     const { promise: isLate, resolve: giveUp } = Promise.withResolvers<void>();
     const timer = setTimeout(giveUp, this.#limits.lingerMs);
-    await Promise.race([Promise.all([...this.#loops, ...this.#serving]), isLate]);
+    await Promise.race([Promise.all([...this.#loops, isServed]), isLate]);
     clearTimeout(timer);
     clearInterval(this.#timer);
     for (const connection of this.#connections) connection.close();
@@ -165,39 +145,20 @@ export class HttpServer {
         await new Promise((resolve) => setTimeout(resolve, acceptPauseMs));
         continue;
       }
-      const serving = this.#serve(socket);
-      this.#serving.add(serving);
-      serving.then(() => this.#serving.delete(serving));
+      this.#servedCount++;
+      // It never rejects, and close() waits for the count.
+      const { hostname } = socket.remoteAddr;
+      if (this.#admits(hostname)) this.#serve(socket, hostname);
+      else this.#refuse(socket);
     }
   }
 
-  /** One connection from its first byte to its end; never rejects. */
-  async #serve(socket: Socket): Promise<void> {
-    const { hostname } = socket.remoteAddr;
-    const address = canonicalHost(hostname) ?? hostname;
-    const connection = new Connection(socket, address, this.#limits, performance.now());
-    if (!this.#admits(address)) return await this.#refuse(connection);
-    this.#connections.add(connection);
-    this.#countByAddress.set(address, (this.#countByAddress.get(address) ?? 0) + 1);
-    try {
-      const handler = this.#options.open({ remote: hostname, local: socket.localAddr.hostname });
-      socket.setNoDelay(true);
-      while (await this.#turn(connection, handler));
-    } catch {
-      /* the client went away, or was cut off */
-    } finally {
-      connection.close();
-      this.#connections.delete(connection);
-      const count = this.#countByAddress.get(address)! - 1;
-      if (count > 0) this.#countByAddress.set(address, count);
-      else this.#countByAddress.delete(address);
-    }
-  }
-
-  #admits(address: string): boolean {
+  #admits(hostname: string): boolean {
     const { connectionsMax, connectionsPerAddressMax } = this.#limits;
-    const isOver = (this.#countByAddress.get(address) ?? 0) >= connectionsPerAddressMax && !isLoopback(address);
-    if (this.#isClosed || isOver) return false;
+    if (this.#isClosed) return false;
+    if ((this.#countByAddress.get(hostname) ?? 0) >= connectionsPerAddressMax) {
+      if (!isLoopback(canonicalHost(hostname) ?? hostname)) return false;
+    }
     return this.#connections.size < connectionsMax || this.#makeRoom();
   }
 
@@ -213,37 +174,79 @@ export class HttpServer {
     return false;
   }
 
-  async #refuse(connection: Connection): Promise<void> {
+  async #refuse(socket: Socket): Promise<void> {
     try {
-      await connection.socket.write(refusals[503]);
+      await socket.write(refusals[503]);
     } catch { /* it need not know */ }
-    connection.close();
+    try {
+      socket.close();
+    } catch { /* it has gone */ }
+    this.#endServing();
   }
 
-  /** One read, its replies and one write; false at the connection's end. */
-  async #turn(connection: Connection, handler: HttpHandler): Promise<boolean> {
-    const { socket } = connection;
-    makeSpace(connection, this.#limits.headBytesMax);
-    const count = await socket.read(connection.buffer.subarray(connection.end));
-    if (count === null || this.#isClosed) return false;
-    connection.end += count;
-    const out = this.#outs.pop() ?? new Uint8Array(bufferBytes);
-    const replies = new ReplyBuffer(out);
-    let isMore = true;
-    while (isMore) {
-      isMore = this.#answer(connection, handler, replies);
-      if (replies.length > 0) await this.#write(connection, replies);
+  #endServing(): void {
+    if (--this.#servedCount === 0) this.#onLastServed?.();
+  }
+
+  /** One connection from its first byte to its end; never rejects. */
+  async #serve(socket: Socket, hostname: string): Promise<void> {
+    const connection = this.#spares.pop() ?? new HttpConnection(this.#limits);
+    connection.begin(socket, this.#deadline(this.#limits.headTimeoutMs));
+    this.#connections.add(connection);
+    this.#countByAddress.set(hostname, (this.#countByAddress.get(hostname) ?? 0) + 1);
+    try {
+      const handler = this.#options.open({ remote: hostname, local: socket.localAddr.hostname });
+      await this.#converse(connection, socket, handler);
+    } catch {
+      /* the client went away, or was cut off */
     }
-    if (replies.bytes.length <= httpTurnBytesMax && this.#outs.length < 64) this.#outs.push(replies.bytes);
-    if (connection.isClosing) await this.#linger(connection);
-    return !connection.isClosing && !this.#isClosed;
+    connection.close();
+    this.#connections.delete(connection);
+    if (this.#spares.length < sparesMax) this.#spares.push(connection);
+    const count = this.#countByAddress.get(hostname)! - 1;
+    if (count > 0) this.#countByAddress.set(hostname, count);
+    else this.#countByAddress.delete(hostname);
+    this.#endServing();
+  }
+
+  /**
+   * Reads, answers and writes until the connection's end.
+   *
+   * One function for all of it: each further async one would make two promises for each request.
+   */
+  async #converse(connection: HttpConnection, socket: Socket, handler: HttpHandler): Promise<void> {
+    let isTuned = false;
+    while (!connection.isClosing && !this.#isClosed) {
+      const count = await socket.read(connection.space());
+      if (count === null || this.#isClosed) return;
+      connection.end += count;
+      const replies = this.#spareReplies.pop() ?? new ReplyBuffer(new Uint8Array(replyBytes));
+      let hasAnswered = false;
+      for (let isMore = true; isMore;) {
+        isMore = this.#answer(connection, handler, replies);
+        if (replies.length === 0) break;
+        hasAnswered = true;
+        // A connection of one request has one write, which leaves at once anyway.
+        if (!isTuned && !connection.isClosing) socket.setNoDelay(true);
+        isTuned = true;
+        connection.phase = "write";
+        connection.deadline = this.#deadline(this.#limits.writeTimeoutMs);
+        for (let written = 0; written < replies.length;) {
+          written += await socket.write(replies.bytes.subarray(written, replies.length));
+        }
+      }
+      if (replies.bytes.length <= httpTurnBytesMax && this.#spareReplies.length < sparesMax) {
+        this.#spareReplies.push(replies);
+      }
+      this.#await(connection, hasAnswered);
+    }
+    if (connection.isClosing && !connection.isDone) await this.#linger(connection, socket);
   }
 
   /** Answers what is in the buffer, up to one turn's worth of replies; true when there may be more to answer. */
-  #answer(connection: Connection, handler: HttpHandler, replies: ReplyBuffer): boolean {
+  #answer(connection: HttpConnection, handler: HttpHandler, replies: ReplyBuffer): boolean {
     const { head } = connection;
     replies.length = 0;
-    let hasAnswered = false;
     while (!connection.isClosing) {
       if (replies.length > httpTurnBytesMax) return true;
       const state = head.read(connection.buffer, connection.start, connection.end);
@@ -256,13 +259,13 @@ export class HttpServer {
       const { start } = connection;
       const query = connection.buffer.subarray(start + head.queryStart, start + head.queryEnd);
       replies.appendReply(this.#handle(handler, { path: head.path, query }), head);
-      hasAnswered = true;
-      connection.isClosing = !head.isKeptAlive;
       connection.start += head.length;
+      const isAllAnswered = connection.start === connection.end;
+      connection.isClosing = !head.isKeptAlive;
+      connection.isDone = connection.isClosing && isAllAnswered;
       head.reset();
-      if (connection.start === connection.end) break;
+      if (isAllAnswered) break;
     }
-    this.#await(connection, hasAnswered);
     return false;
   }
 
@@ -276,36 +279,29 @@ export class HttpServer {
   }
 
   /** Sets the time limit for what comes next: the rest of a head counts from its first byte on. */
-  #await(connection: Connection, hasAnswered: boolean): void {
+  #await(connection: HttpConnection, hasAnswered: boolean): void {
     const { headTimeoutMs, idleTimeoutMs } = this.#limits;
     const phase = connection.start === connection.end ? "idle" : "head";
     if (phase === connection.phase && !hasAnswered) return;
     connection.phase = phase;
-    connection.deadline = performance.now() + (phase === "head" ? headTimeoutMs : idleTimeoutMs);
-  }
-
-  async #write(connection: Connection, replies: ReplyBuffer): Promise<void> {
-    const { phase, deadline } = connection;
-    connection.phase = "write";
-    connection.deadline = performance.now() + this.#limits.writeTimeoutMs;
-    let written = 0;
-    while (written < replies.length) {
-      written += await connection.socket.write(replies.bytes.subarray(written, replies.length));
-    }
-    connection.phase = phase;
-    connection.deadline = deadline;
+    connection.deadline = this.#deadline(phase === "head" ? headTimeoutMs : idleTimeoutMs);
   }
 
   /** Ends our side and reads on for a while: closing with unread bytes would take the last reply back from the client. */
-  async #linger(connection: Connection): Promise<void> {
+  async #linger(connection: HttpConnection, socket: Socket): Promise<void> {
     connection.phase = "linger";
-    connection.deadline = performance.now() + this.#limits.lingerMs;
-    await connection.socket.closeWrite();
+    connection.deadline = this.#deadline(this.#limits.lingerMs);
+    await socket.closeWrite();
     for (let count = 0; count < this.#limits.headBytesMax;) {
-      const read = await connection.socket.read(connection.buffer);
+      const read = await socket.read(connection.buffer);
       if (read === null) return;
       count += read;
     }
+  }
+
+  /** The moment in so many milliseconds; never earlier, since the clock may be a tick behind. */
+  #deadline(ms: number): number {
+    return this.#clock + this.#tickMs + ms;
   }
 
   /**
@@ -314,21 +310,8 @@ export class HttpServer {
    * Deno up to 2.7 does not end a write that waits for the client: such a connection stays until the client reads or
    * leaves. It stays counted too, so the bound for each address is what holds it in check.
    */
-  #cutOff(): void {
-    const now = performance.now();
-    for (const connection of this.#connections) if (connection.deadline <= now) connection.close();
+  #tick(): void {
+    this.#clock = performance.now();
+    for (const connection of this.#connections) if (connection.deadline <= this.#clock) connection.close();
   }
-}
-
-/** Moves the unanswered bytes to the front and doubles the buffer when it is full. */
-function makeSpace(connection: Connection, bytesMax: number): void {
-  const { buffer, start, end } = connection;
-  if (start > 0) {
-    buffer.copyWithin(0, start, end);
-    connection.start = 0;
-    connection.end = end - start;
-  }
-  if (connection.end < buffer.length) return;
-  connection.buffer = new Uint8Array(Math.min(2 * buffer.length, bytesMax + bufferBytes));
-  connection.buffer.set(buffer);
 }

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { bytesFromLatin1 } from "../../lib/bytes.ts";
 import { encodeCompact } from "../../lib/endpoint.ts";
 import { parseInfoHash } from "../../lib/ids.ts";
+import { Dice } from "../../tracker/dice.ts";
 import { addressKey, peerFlag, PeerTable, type Slot } from "../../tracker/peer_table.ts";
 import { Swarm } from "../../tracker/swarm.ts";
 import { seededRandom } from "../lib/mutations.ts";
@@ -22,11 +23,13 @@ function makeSwarm(seedCount: number, leecherCount: number) {
   return { table, swarm, add, seeds, leechers };
 }
 
-let draw = 0;
-
-function sample(swarm: Swarm, count: number, forSeed = false, random = seededRandom(count)): Slot[] {
+function sample(swarm: Swarm, count: number, forSeed = false, dice = new Dice(count / 1000)): Slot[] {
   const picked = new Int32Array(count);
-  return [...picked.subarray(0, swarm.sample(count, { forSeed, random, picked, draw: ++draw }))];
+  const length = swarm.sample(count, { forSeed, dice, picked });
+  return Array.from(
+    picked.subarray(0, length),
+    (place) => place < 0 ? swarm.seeds.slotAt(~place) : swarm.leechers.slotAt(place),
+  );
 }
 
 const sorted = (slots: readonly Slot[]) => slots.toSorted((a, b) => a - b);
@@ -54,21 +57,16 @@ Deno.test("Swarm.sample() gives a seed no seeds", () => {
 
 Deno.test("Swarm.sample() never gives one peer twice", () => {
   const { swarm } = makeSwarm(30, 70);
-  const random = seededRandom(5);
-  for (let i = 0; i < 200; i++) assertEquals(new Set(sample(swarm, 20, false, random)).size, 20);
-});
-
-Deno.test("Swarm.sample() ends whatever luck it is given", () => {
-  const { swarm } = makeSwarm(30, 70);
-  for (const luck of [0, 0.5, 0.999999]) assertEquals(new Set(sample(swarm, 20, false, () => luck)).size, 20);
+  const dice = new Dice(0.5);
+  for (let i = 0; i < 200; i++) assertEquals(new Set(sample(swarm, 1 + i % 99, false, dice)).size, 1 + i % 99);
 });
 
 Deno.test("Swarm.sample() gives every peer its turn, about equally", () => {
   const { swarm, leechers } = makeSwarm(0, 50);
-  const random = seededRandom(6);
+  const dice = new Dice(0.7);
   const counts = new Map<Slot, number>();
   for (let i = 0; i < 2000; i++) {
-    for (const slot of sample(swarm, 5, false, random)) counts.set(slot, (counts.get(slot) ?? 0) + 1);
+    for (const slot of sample(swarm, 5, false, dice)) counts.set(slot, (counts.get(slot) ?? 0) + 1);
   }
   // 200 are expected of each; five standard deviations are 67.
   for (const slot of leechers) assert(Math.abs((counts.get(slot) ?? 0) - 200) < 67, String(counts.get(slot)));

@@ -12,6 +12,7 @@ import { type HttpEnds, type HttpHandler, type HttpLimits, HttpServer } from "..
 import type { HttpReply } from "../../lib/http_response.ts";
 import type { Network, SocketListener } from "../../lib/io/network.ts";
 import type { InfoHash } from "../../lib/ids.ts";
+import { trackerAskersMax } from "../../lib/limits.ts";
 import { decodeAnnounceQuery, decodeScrapeQuery } from "../../lib/announce/http_query.ts";
 import { encodeFailure, encodeScrape, ReplyEncoder } from "../../lib/announce/http_reply.ts";
 import { type AnnounceAnswer, type AnnounceRequest, TrackerFailure } from "../../lib/announce/request.ts";
@@ -64,6 +65,8 @@ export class TrackerServer {
   readonly #options: TrackerServerOptions;
   readonly #tracker: Tracker;
   readonly #server: HttpServer;
+  /** By the remote address, with the local one. */
+  readonly #handlers = new Map<string, { local: string; handler: HttpHandler }>();
   readonly #encoder = new ReplyEncoder();
   readonly #sweeper: ReturnType<typeof setInterval>;
   readonly #startedAt: number;
@@ -108,8 +111,17 @@ export class TrackerServer {
     await this.#server.close();
   }
 
+  /** The handler for whoever asks from there; most come back, and many with a connection for each announce. */
   #open(ends: HttpEnds): HttpHandler {
-    const asker = new Asker(ends);
+    const known = this.#handlers.get(ends.remote);
+    if (known !== undefined && known.local === ends.local) return known.handler;
+    const handler = this.#handlerFor(new Asker(ends));
+    if (this.#handlers.size >= trackerAskersMax) this.#handlers.clear();
+    this.#handlers.set(ends.remote, { local: ends.local, handler });
+    return handler;
+  }
+
+  #handlerFor(asker: Asker): HttpHandler {
     return ({ path, query }) => {
       switch (path) {
         case "/announce":

@@ -11,9 +11,9 @@ class TestServer {
   readonly faults: unknown[] = [];
   readonly server: HttpServer;
 
-  constructor(limits: Partial<HttpLimits> = {}, listener: SocketListener = this.listener) {
+  constructor(limits: Partial<HttpLimits> = {}) {
     this.server = new HttpServer({
-      listeners: [listener],
+      listeners: [this.listener],
       open: (ends) => {
         this.ends.push(ends);
         return handle;
@@ -42,6 +42,20 @@ const handle: HttpHandler = ({ path, query }) => {
     : bytesFromLatin1(`${path}|${latin1FromBytes(query)}`);
   return { status: path === "/missing" ? 404 : 200, contentType: "text/plain", body };
 };
+
+/** A listener on loopback whose sockets are changed before the server gets them. */
+function listenChanged(change: (socket: Socket) => void): SocketListener {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return {
+    addr: listener.addr,
+    close: () => listener.close(),
+    accept: async () => {
+      const socket: Socket = await listener.accept();
+      change(socket);
+      return socket;
+    },
+  };
+}
 
 async function writeAll(connection: Deno.TcpConn, text: string): Promise<void> {
   const bytes = bytesFromLatin1(text);
@@ -105,6 +119,40 @@ Deno.test("HttpServer closes after a request that asks for it, and after HTTP/1.
   });
 });
 
+Deno.test("HttpServer closes at once after a request that says it is the last, and not before others are read", async () => {
+  let lingers = 0;
+  const listener = listenChanged((socket) => {
+    const closeWrite = socket.closeWrite.bind(socket);
+    socket.closeWrite = () => (lingers++, closeWrite());
+  });
+  const server = new HttpServer({ listeners: [listener], open: () => handle, onFault: () => {} });
+  const lingersAfter = async (text: string) => {
+    lingers = 0;
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+    await writeAll(connection, text);
+    await readAll(connection);
+    return lingers;
+  };
+  assertEquals(await lingersAfter("GET /a HTTP/1.1\r\nConnection: close\r\n\r\n"), 0);
+  assertEquals(await lingersAfter("GET /a HTTP/1.0\r\n\r\n"), 0);
+  assertEquals(await lingersAfter("GET /a HTTP/1.0\r\n\r\nGET /b HTTP/1.0\r\n\r\n"), 1);
+  assertEquals(await lingersAfter("POST /a HTTP/1.1\r\n\r\n"), 1);
+  await server.close();
+});
+
+Deno.test("HttpServer starts each client of a connection's place afresh", async () => {
+  await withServer({}, async (server) => {
+    for (const rest of ["GET /cut HTTP/1.1\r\nx: y", "nonsense\r\n\r\n", `GET /${"x".repeat(3000)} HT`]) {
+      using connection = await server.connect();
+      await writeAll(connection, `GET /a HTTP/1.1\r\n\r\n${rest}`);
+      await connection.closeWrite();
+      await readAll(connection);
+      const reply = await server.exchange("GET /b HTTP/1.1\r\nConnection: close\r\n\r\n");
+      assertMatch(reply, /^HTTP\/1.1 200 OK\r\n[^]*\r\n\r\n\/b\|$/);
+    }
+  });
+});
+
 Deno.test("HttpServer tells an HTTP/1.0 client that asks for it that the connection is kept", async () => {
   await withServer({}, async (server) => {
     using connection = await server.connect();
@@ -133,21 +181,14 @@ Deno.test("HttpServer answers pipelined requests in order", async () => {
 
 Deno.test("HttpServer answers all requests of one read in one write", async () => {
   const writes: number[] = [];
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const counting: SocketListener = {
-    addr: listener.addr,
-    close: () => listener.close(),
-    accept: async () => {
-      const socket: Socket = await listener.accept();
-      const write = socket.write.bind(socket);
-      socket.write = (bytes) => {
-        writes.push(bytes.length);
-        return write(bytes);
-      };
-      return socket;
-    },
-  };
-  const server = new HttpServer({ listeners: [counting], open: () => handle, onFault: () => {} });
+  const listener = listenChanged((socket) => {
+    const write = socket.write.bind(socket);
+    socket.write = (bytes) => {
+      writes.push(bytes.length);
+      return write(bytes);
+    };
+  });
+  const server = new HttpServer({ listeners: [listener], open: () => handle, onFault: () => {} });
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
   await writeAll(connection, "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n");
   await readUntil(connection, "/c|");
@@ -251,23 +292,16 @@ Deno.test("HttpServer cuts off a kept connection that stays silent", async () =>
 });
 
 Deno.test("HttpServer cuts off a client that does not read its replies", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { promise: closed, resolve } = Promise.withResolvers<void>();
-  const watched: SocketListener = {
-    addr: listener.addr,
-    close: () => listener.close(),
-    accept: async () => {
-      const socket: Socket = await listener.accept();
-      const close = socket.close.bind(socket);
-      socket.close = () => {
-        close();
-        resolve();
-      };
-      return socket;
-    },
-  };
+  const listener = listenChanged((socket) => {
+    const close = socket.close.bind(socket);
+    socket.close = () => {
+      close();
+      resolve();
+    };
+  });
   const limits = { writeTimeoutMs: 50 };
-  const server = new HttpServer({ listeners: [watched], open: () => handle, onFault: () => {}, limits });
+  const server = new HttpServer({ listeners: [listener], open: () => handle, onFault: () => {}, limits });
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
   // 50 MB of replies: more than the socket buffers of both ends hold.
   await writeAll(connection, "GET /large HTTP/1.1\r\n\r\n".repeat(500));
@@ -302,19 +336,12 @@ Deno.test("HttpServer refuses a connection when all others are at work", async (
 });
 
 Deno.test("HttpServer bounds the connections of one address, but not of loopback", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let remote = "192.0.2.7";
-  const elsewhere: SocketListener = {
-    addr: listener.addr,
-    close: () => listener.close(),
-    accept: async () => {
-      const socket = await listener.accept();
-      Object.defineProperty(socket, "remoteAddr", { value: { transport: "tcp", hostname: remote, port: 1 } });
-      return socket;
-    },
-  };
-  const server = new TestServer({ connectionsPerAddressMax: 1 }, elsewhere);
-  server.listener.close();
+  const listener = listenChanged((socket) =>
+    Object.defineProperty(socket, "remoteAddr", { value: { hostname: remote } })
+  );
+  const limits = { connectionsPerAddressMax: 1 };
+  const server = new HttpServer({ listeners: [listener], open: () => handle, onFault: () => {}, limits });
   const connect = () => Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
   const first = await connect();
   await writeAll(first, "GET /a HTTP/1.1\r\n\r\n");
@@ -328,7 +355,7 @@ Deno.test("HttpServer bounds the connections of one address, but not of loopback
     await readUntil(other, "/a|");
   }
   for (const connection of [first, ...others]) connection.close();
-  await server.server.close();
+  await server.close();
 });
 
 Deno.test("HttpServer tells the handler both ends of the connection", async () => {

@@ -1,0 +1,78 @@
+/**
+ * One connection of the HTTP server: what it has sent and not yet been answered, and how long it may go on like this.
+ *
+ * Made once and used for one client after the other, since making the buffers cost more than answering an announce does.
+ */
+import type { Bytes } from "../bytes.ts";
+import { type HttpHeadLimits, HttpHeadReader } from "../http_request.ts";
+import type { Socket } from "./network.ts";
+
+/** What a connection is waiting for. */
+export type HttpPhase = "head" | "idle" | "write" | "linger";
+
+/** Bytes that a connection's buffer starts with: an announce of any client fits. */
+const bufferBytes = 1024;
+
+export class HttpConnection {
+  readonly head: HttpHeadReader;
+  /** The bytes not yet answered are [start, end). */
+  buffer: Bytes = new Uint8Array(bufferBytes);
+  start = 0;
+  end = 0;
+  phase: HttpPhase = "head";
+  /** By the server's clock. */
+  deadline = Infinity;
+  /** Whether the replies that were made last are the last. */
+  isClosing = false;
+  /** Whether the client said itself that nothing follows, and has sent nothing more. */
+  isDone = false;
+  readonly #bytesMax: number;
+  #socket: Socket | undefined;
+
+  constructor(limits: HttpHeadLimits) {
+    this.head = new HttpHeadReader(limits);
+    this.#bytesMax = limits.headBytesMax + bufferBytes;
+  }
+
+  /** Makes ready for a client. */
+  begin(socket: Socket, deadline: number): void {
+    this.#socket = socket;
+    this.head.reset();
+    this.start = 0;
+    this.end = 0;
+    this.phase = "head";
+    this.deadline = deadline;
+    this.isClosing = false;
+    this.isDone = false;
+    // One large head must not be paid for as long as the server runs.
+    if (this.buffer.length > bufferBytes) this.buffer = new Uint8Array(bufferBytes);
+  }
+
+  /** Ends the connection, if it has not ended before. */
+  close(): void {
+    try {
+      this.#socket?.close();
+    } catch { /* it was closed before */ }
+    this.#socket = undefined;
+  }
+
+  /** Where the next bytes are to be read to: the unanswered ones move to the front, a full buffer doubles. */
+  space(): Bytes {
+    if (this.start === this.end) {
+      this.start = 0;
+      this.end = 0;
+      return this.buffer;
+    }
+    if (this.start > 0) {
+      this.buffer.copyWithin(0, this.start, this.end);
+      this.end -= this.start;
+      this.start = 0;
+    }
+    if (this.end === this.buffer.length) {
+      const grown = new Uint8Array(Math.min(2 * this.buffer.length, this.#bytesMax));
+      grown.set(this.buffer);
+      this.buffer = grown;
+    }
+    return this.buffer.subarray(this.end);
+  }
+}

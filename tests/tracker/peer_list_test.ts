@@ -1,0 +1,51 @@
+import { assertEquals } from "@std/assert";
+import { bytesFromLatin1 } from "../../lib/bytes.ts";
+import { encodeCompact } from "../../lib/endpoint.ts";
+import { parseInfoHash } from "../../lib/ids.ts";
+import { PeerList } from "../../tracker/peer_list.ts";
+import { peerFlag, peerIdTag, PeerTable, type Slot } from "../../tracker/peer_table.ts";
+import { Swarm } from "../../tracker/swarm.ts";
+import { seededRandom } from "../lib/mutations.ts";
+
+const peerId = bytesFromLatin1("-XX0000-abcdefghijkl");
+
+function makeTable() {
+  const table = new PeerTable(seededRandom(1));
+  const swarm = new Swarm(parseInfoHash("ab".repeat(20))!, 0, table);
+  const insert = (host: string, port: number, flags = 0): Slot =>
+    table.insert({ swarm, endpoint: encodeCompact({ host, port }), peerId, flags, now: 0 });
+  return { table, insert };
+}
+
+Deno.test("PeerList repeats what the table has of a peer", () => {
+  const { table, insert } = makeTable();
+  const list = new PeerList();
+  const rows = [insert("192.168.1.7", 65535, peerFlag.isSeed), insert("fd00::2", 1)].map((slot) => {
+    const position = list.push(table, slot);
+    return {
+      slot,
+      seenSlot: list.slotAt(position),
+      ipv4: list.ipv4At(position) >>> 0,
+      port: list.portAt(position),
+      flags: list.flagsAt(position),
+      tag: list.peerIdTagAt(position),
+    };
+  });
+  const tag = peerIdTag(peerId, 0);
+  assertEquals(rows, [
+    { slot: 0, seenSlot: 0, ipv4: 0xc0a80107, port: 65535, flags: peerFlag.isSeed, tag },
+    { slot: 1, seenSlot: 1, ipv4: 0, port: 1, flags: peerFlag.isIpv6, tag },
+  ]);
+});
+
+Deno.test("PeerList.remove() fills the gap with the last and says which one moved", () => {
+  const { table, insert } = makeTable();
+  const list = new PeerList();
+  const slots = Array.from({ length: 200 }, (_, i) => insert("10.0.0.2", 1 + i));
+  for (const slot of slots) list.push(table, slot);
+  assertEquals([list.remove(3), list.slotAt(3), list.portAt(3)], [slots[199], slots[199], 200]);
+  assertEquals([list.remove(198), list.length], [slots[198], 198]);
+  while (list.length > 0) list.remove(0);
+  assertEquals(list.push(table, slots[5]), 0);
+  assertEquals(list.portAt(0), 6);
+});
