@@ -194,8 +194,8 @@ export const hashBufferBytes = 256 * KiB;
 export const hashJobBytes = 8 * MiB;
 /** Bytes that a thread hashes between two looks at what is left: 2 ms, so that all of them end together. */
 export const sweepPartBytes = 4 * MiB;
-/** Bytes of hashing that are worth another thread: it takes the main thread 20 ms to start one. */
-export const bytesWorthAWorker = 32 * MiB;
+/** Bytes of hashing that are worth another thread: 50 ms of one, where half of it and a thread's start are 45. */
+export const bytesWorthAWorker = 80 * MiB;
 /** Bytes of results that a disk worker gathers into one message: a message costs as much as moving 64 KiB. */
 export const resultBatchBytes = 256 * KiB;
 /** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */

@@ -73,7 +73,8 @@ export class FileHandles {
   }
 }
 
-function openToRead(table: FileTable, fileIndex: number): number {
+/** A descriptor that the caller closes. @throws the system's error, ENOENT among them */
+export function openToRead(table: FileTable, fileIndex: number): number {
   const flags = table.writable ? fs.constants.O_RDONLY | noFollow | nonBlock : fs.constants.O_RDONLY | nonBlock;
   return fs.openSync(table.paths[fileIndex], flags);
 }

@@ -9,6 +9,7 @@ import { type FileSpan, Layout } from "../layout.ts";
 import { blockLength, hashBufferBytes } from "../limits.ts";
 import { codeOf, describeFailure, type DiskFailure } from "./disk_error.ts";
 import { FileHandles } from "./file_handles.ts";
+import { FileSequence } from "./file_sequence.ts";
 import { isZero, PieceHasher, sha1 } from "./piece_hasher.ts";
 import { type FileTable, PieceStatus } from "./piece_job.ts";
 
@@ -27,6 +28,7 @@ interface OpenTable {
 
 export class PieceDisk {
   readonly #handles = new FileHandles();
+  readonly #sequence = new FileSequence();
   readonly #tables = new Map<number, OpenTable>();
   readonly #hasher = new PieceHasher();
   readonly #buffer: Bytes = new Uint8Array(hashBufferBytes);
@@ -41,6 +43,7 @@ export class PieceDisk {
   /** Closes the table's files and forgets it. */
   forget(tableId: number): void {
     this.#handles.forget(tableId);
+    this.#sequence.forget(tableId);
     this.#tables.delete(tableId);
   }
 
@@ -141,10 +144,8 @@ export class PieceDisk {
     for (const span of layout.spansOfPiece(pieceIn(layout, piece))) {
       for (let done = 0; done < span.length;) {
         const length = Math.min(span.length - done, buffer.length - filled);
-        const part = { ...span, fileOffset: span.fileOffset + done, length };
         const target = buffer.subarray(filled, filled + length);
-        const got = absentIsShort ? this.#readPresent(table, part, target) : this.#readSpan(table, part, target);
-        if (got < length) return span;
+        if (this.#readNext(table, span, { done, target, absentIsShort }) < length) return span;
         done += length;
         filled += length;
         if (filled === buffer.length) {
@@ -179,9 +180,28 @@ export class PieceDisk {
     try {
       return this.#readSpan(table, span, target);
     } catch (error) {
-      const code = error instanceof DiskFault ? error.failure.code : "";
-      if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return 0;
+      if (error instanceof DiskFault && isOfAbsence(error.failure)) return 0;
       throw error;
+    }
+  }
+
+  /** Like `#readSpan`, from `done` bytes into the span on, for who reads file after file. */
+  #readNext(
+    table: FileTable,
+    { fileIndex, fileOffset }: FileSpan,
+    { done, target, absentIsShort }: { done: number; target: Bytes; absentIsShort: boolean },
+  ): number {
+    const path = table.paths[fileIndex];
+    if (path === "") {
+      target.fill(0);
+      return target.length;
+    }
+    try {
+      return this.#sequence.read(table, { fileIndex, fileOffset: fileOffset + done }, target);
+    } catch (error) {
+      const failure = describeFailure("read", path, error);
+      if (absentIsShort && isOfAbsence(failure)) return 0;
+      throw new DiskFault(failure);
     }
   }
 
@@ -205,6 +225,10 @@ export class PieceDisk {
       throw new DiskFault(describeFailure("read", path, error));
     }
   }
+}
+
+function isOfAbsence({ code }: DiskFailure): boolean {
+  return code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR";
 }
 
 function writeAll(descriptor: number, bytes: Bytes, position: number): void {

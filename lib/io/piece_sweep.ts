@@ -1,8 +1,8 @@
 /**
  * Hashing or checking many pieces with all cores, the main thread's too: for commands that do nothing else meanwhile.
  *
- * Starting a worker costs 20 ms of the main thread and of another core, as much as hashing some 30 MiB: so the main
- * thread takes its part, and workers are started as the amount of work is worth it.
+ * Starting a worker keeps the main thread waiting for 20 ms, in which it could hash 32 MiB: so it takes its part, and
+ * workers are started as the amount of work is worth it.
  */
 import { setImmediate, setTimeout } from "node:timers";
 import { bytesWorthAWorker } from "../limits.ts";
@@ -15,9 +15,9 @@ import { SharedSweep } from "./shared_sweep.ts";
 
 /**
  * Milliseconds after which the main thread has nothing to do for a moment: only then does Deno's event loop look for
- * signals and for messages of the workers, unless it has gone round some dozens of times.
+ * signals and for messages of the workers, unless it has gone round some dozens of times. A rest takes over 1 ms.
  */
-const restEveryMs = 50;
+const restEveryMs = 200;
 
 export interface SweepOptions {
   /** The files; nothing is written to them. */
@@ -27,8 +27,10 @@ export interface SweepOptions {
   readonly runs?: Iterable<PieceRun>;
   /** Bytes of all runs. */
   readonly byteCount: number;
-  /** Threads, this one included; one a core without it. */
+  /** Threads at most, this one included; one a core without it. */
   readonly threadCount: number | undefined;
+  /** Bytes for which another thread is started. */
+  readonly bytesPerWorker?: number;
   /** Told the pieces done so far, by all threads. */
   readonly onProgress: (doneCount: number) => void;
   readonly signal: AbortSignal;
@@ -42,11 +44,11 @@ export interface SweepOptions {
  */
 export async function sweepPieces(kind: "check" | "hash", options: SweepOptions): Promise<Uint8Array> {
   const { table, pieceCount, byteCount, threadCount = defaultWorkerCount(), onProgress, signal } = options;
-  const { runs = [{ first: 0, count: pieceCount }] } = options;
+  const { runs = [{ first: 0, count: pieceCount }], bytesPerWorker = bytesWorthAWorker } = options;
   const sweep = SharedSweep.plan(kind, { runs, pieceLength: table.pieceLength, pieceCount });
   using pool = new PiecePool({ workerCount: threadCount - 1 });
   const tableId = pool.open({ ...table, writable: false });
-  const workerCount = Math.min(threadCount - 1, Math.floor(byteCount / bytesWorthAWorker));
+  const workerCount = Math.min(threadCount - 1, Math.floor(byteCount / bytesPerWorker));
   const workers = Array.from(
     { length: workerCount },
     () => pool.submit({ kind: "sweep", tableId, memory: sweep.memory }, { weight: 1 }),
