@@ -127,7 +127,9 @@ class Folder {
 /** Takes a path whose names are all safe and free as they are; false when it is not one. */
 function claimAsIs(root: Folder, parts: readonly string[]): boolean {
   let folder = root;
-  for (const part of parts.slice(0, -1)) {
+  const last = parts.length - 1;
+  for (let i = 0; i < last; i++) {
+    const part = parts[i];
     let subfolder = folder.subfolders.get(part);
     if (subfolder === undefined) {
       if (safePart(part) !== part || !folder.take(part)) return false;
@@ -135,7 +137,7 @@ function claimAsIs(root: Folder, parts: readonly string[]): boolean {
     }
     folder = subfolder.folder;
   }
-  const name = parts[parts.length - 1];
+  const name = parts[last];
   return safePart(name) === name && folder.take(name);
 }
 

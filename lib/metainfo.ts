@@ -19,7 +19,7 @@ import {
 } from "./bencode.ts";
 import type { Bytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
-import { mapFilePaths, safePart } from "./file_path.ts";
+import { mapFilePaths, safePart, type SafePath } from "./file_path.ts";
 import { idLength, type InfoHash, infoHashFromBytes, type PieceIndex } from "./ids.ts";
 import { Layout } from "./layout.ts";
 import { fileCountMax, pieceCountMax, pieceLengthMax, torrentBytesMax, urlCountMax } from "./limits.ts";
@@ -158,23 +158,45 @@ function whyNoPieces(info: BencodeEntries): string {
 }
 
 function readSingleFile(info: BencodeEntries, name: string): MetainfoFile {
-  return { ...mapFilePaths([[name]])[0], ...readAttributes(info), length: readLength(info) };
+  return fileOf(mapFilePaths([[name]])[0], readAttributes(info), readLength(info));
 }
 
 function readFiles(nodes: readonly BencodeNode[], name: string): MetainfoFile[] {
   if (nodes.length > fileCountMax) throw new ProtocolError(`the torrent has over ${fileCountMax} files`);
-  const files = nodes.map((node) => {
-    const entries = dictionaryOf(node, "a file in the torrent");
-    const attributes = readAttributes(entries);
-    const length = attributes.isSymlink ? 0 : readLength(entries);
-    return { names: [name, ...readPath(entries)], file: { ...attributes, length } };
-  });
+  const names: string[][] = [];
   // What never gets to the disk takes no name away from what does.
-  const isOnDisk = (file: { isPadding: boolean; isSymlink: boolean }) => !file.isPadding && !file.isSymlink;
-  const paths = mapFilePaths(files.filter(({ file }) => isOnDisk(file)).map(({ names }) => names)).values();
-  return files.map(({ names, file }) =>
-    isOnDisk(file) ? { ...paths.next().value!, ...file } : { path: names.map(safePart), ...file }
-  );
+  const namesOnDisk: string[][] = [];
+  const attributes: Attributes[] = [];
+  const lengths: number[] = [];
+  for (const node of nodes) {
+    const entries = dictionaryOf(node, "a file in the torrent");
+    const own = readAttributes(entries);
+    const path = [name, ...readPath(entries)];
+    attributes.push(own);
+    lengths.push(own.isSymlink ? 0 : readLength(entries));
+    names.push(path);
+    if (isOnDisk(own)) namesOnDisk.push(path);
+  }
+  const paths = mapFilePaths(namesOnDisk);
+  let used = 0;
+  return nodes.map((_, i) => {
+    const path = isOnDisk(attributes[i]) ? paths[used++] : { path: names[i].map(safePart) };
+    return fileOf(path, attributes[i], lengths[i]);
+  });
+}
+
+function isOnDisk({ isPadding, isSymlink }: Attributes): boolean {
+  return !isPadding && !isSymlink;
+}
+
+function fileOf(
+  { path, exactPath }: SafePath,
+  { isPadding, isSymlink, isExecutable }: Attributes,
+  length: number,
+): MetainfoFile {
+  return exactPath === undefined
+    ? { path, length, isPadding, isSymlink, isExecutable }
+    : { path, exactPath, length, isPadding, isSymlink, isExecutable };
 }
 
 function readPath(entries: BencodeEntries): string[] {
@@ -193,8 +215,13 @@ function readLength(entries: BencodeEntries): number {
   return length;
 }
 
-function readAttributes(entries: BencodeEntries): Pick<MetainfoFile, "isPadding" | "isSymlink" | "isExecutable"> {
-  const attributes = textAt(entries, "attr") ?? "";
+type Attributes = Pick<MetainfoFile, "isPadding" | "isSymlink" | "isExecutable">;
+
+const noAttributes: Attributes = { isPadding: false, isSymlink: false, isExecutable: false };
+
+function readAttributes(entries: BencodeEntries): Attributes {
+  const attributes = textAt(entries, "attr");
+  if (attributes === undefined) return noAttributes;
   return {
     isPadding: attributes.includes("p"),
     isSymlink: attributes.includes("l"),
