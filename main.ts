@@ -8,12 +8,12 @@ import config from "./deno.json" with { type: "json" };
 import type { Command } from "./lib/cli/args.ts";
 import type { Context, Terminal } from "./lib/cli/context.ts";
 import type { GlobalOptions } from "./lib/cli/args.ts";
+import { type CommandName, summaries } from "./lib/cli/summaries.ts";
 import { ExitCode, ProtocolError, UserError } from "./lib/errors.ts";
 import type { Network } from "./lib/io/network.ts";
 import { bypassProxyOnLan, giveUpRights } from "./lib/io/rights.ts";
 
-/** The commands in the order of the help. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
+const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
   create: async () => (await import("./peer/io/create_command.ts")).createCommand,
   info: async () => (await import("./peer/io/info_command.ts")).infoCommand,
   verify: async () => (await import("./peer/io/verify_command.ts")).verifyCommand,
@@ -185,16 +185,16 @@ async function contextOf(options: GlobalOptions, stop: Stop): Promise<Context> {
   };
 }
 
-async function helpText(): Promise<string> {
-  const all = await Promise.all(Object.values(commands).map((load) => load()));
-  const width = Math.max(...all.map(({ name }) => name.length));
+function helpText(): string {
+  const all = Object.entries(summaries);
+  const width = Math.max(...all.map(([name]) => name.length));
   return [
     `localbt ${config.version}: share files over the local network by BitTorrent`,
     "",
     "Usage: localbt <command> [options] [arguments]",
     "",
     "Commands:",
-    ...all.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    ...all.map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`),
     "",
     "Options of every command: --json, -q/--quiet, -v/--verbose, --no-color, -h/--help, -V/--version",
     "More on one command: localbt <command> --help",
@@ -210,7 +210,7 @@ function splitArgv(argv: readonly string[]): { name: string | undefined; args: s
 }
 
 async function loadCommand(name: string): Promise<Command> {
-  if (Object.hasOwn(commands, name)) return await commands[name]();
+  if (Object.hasOwn(commands, name)) return await commands[name as CommandName]();
   const { nearestName } = await import("./lib/cli/args.ts");
   const near = nearestName(name, Object.keys(commands));
   throw new UserError("run this", `there is no command "${name}"`, {
@@ -235,7 +235,7 @@ async function runCommand(argv: readonly string[], stop: Stop, context?: Context
 async function runWithoutCommand(argv: readonly string[], stop: Stop): Promise<number> {
   const context = await contextOf(noOptions, stop);
   if (argv.some((arg) => arg === "--help" || arg === "-h")) {
-    context.out(await helpText());
+    context.out(helpText());
     return ExitCode.done;
   }
   if (argv.length > 0) {
@@ -245,7 +245,7 @@ async function runWithoutCommand(argv: readonly string[], stop: Stop): Promise<n
     });
   }
   if (!context.terminal.stdinIsTerminal || !context.terminal.stderrIsTerminal) {
-    context.err(await helpText());
+    context.err(helpText());
     return ExitCode.usage;
   }
   const { runMenu } = await import("./lib/cli/menu.ts");

@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { command, count, flag, size, text, texts } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
+import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { isSafeToCreate, safePart } from "../../lib/file_path.ts";
@@ -31,7 +32,7 @@ interface Wish {
 
 export const createCommand = command({
   name: "create",
-  summary: "make a .torrent file of a file or a folder",
+  summary: summaries.create,
   operands: "<file or folder>",
   options: {
     announce: texts({ short: "a", value: "URL", help: "a tracker; each is a tier of its own, a,b are one tier" }),

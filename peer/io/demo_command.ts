@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { Bitfield } from "../../lib/bitfield.ts";
 import { type Command, command, count, rate } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
+import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatDuration, formatRate, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
@@ -53,7 +54,7 @@ const stallMs = 30_000;
 export function makeDemoCommand(startTracker: StartTracker): Command {
   return command({
     name: "demo",
-    summary: "watch a small swarm at work on this computer",
+    summary: summaries.demo,
     operands: "[file or folder]",
     options: {
       seeders: count({ value: "N", help: "seeders, which each hold only some pieces", min: 2, max: 20, default: 5 }),

@@ -2,6 +2,7 @@
 import { choice, command, count, decimal, duration, flag, rate, text, texts } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { ProgressLine } from "../../lib/cli/progress.ts";
+import { summaries } from "../../lib/cli/summaries.ts";
 import { formatDuration, formatRate, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
@@ -19,7 +20,7 @@ const eventMs = 1_000;
 
 export const downloadCommand = command({
   name: "download",
-  summary: "fetch the files of a torrent",
+  summary: summaries.download,
   operands: "<file.torrent>",
   options: {
     output: text({ short: "o", value: "DIR", help: "the folder to put it in", default: "." }),

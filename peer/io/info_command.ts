@@ -1,6 +1,7 @@
 /** `localbt info`: what a torrent or a magnet link says, and which peers its trackers know. */
 import { type Command, command, flag } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
+import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { type Endpoint, formatEndpoint } from "../../lib/endpoint.ts";
 import { ExitCode, ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
@@ -36,7 +37,7 @@ const announcedPort = 6881;
 
 export const infoCommand: Command = command({
   name: "info",
-  summary: "show what is in a torrent or a magnet link",
+  summary: summaries.info,
   operands: "<file.torrent | magnet>",
   options: {
     peers: flag({ help: "also ask its trackers for the active peers" }),

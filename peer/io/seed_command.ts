@@ -2,6 +2,7 @@
 import { command, count, decimal, duration, flag, rate, text, texts } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { ProgressLine } from "../../lib/cli/progress.ts";
+import { summaries } from "../../lib/cli/summaries.ts";
 import { formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
@@ -20,7 +21,7 @@ interface Seeding {
 
 export const seedCommand = command({
   name: "seed",
-  summary: "share the files of a torrent",
+  summary: summaries.seed,
   operands: "<file.torrent>…",
   options: {
     data: text({ short: "d", value: "DIR", help: "where the data is (default: beside the torrent, then here)" }),

@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { command, count, text } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
+import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
@@ -43,7 +44,7 @@ interface Report {
 
 export const verifyCommand = command({
   name: "verify",
-  summary: "check data on disk against a torrent",
+  summary: summaries.verify,
   operands: "<file.torrent>",
   options: {
     data: text({ short: "d", value: "DIR", help: "where the data is (default: beside the torrent, then here)" }),

@@ -1,6 +1,7 @@
 /** `localbt tracker`: runs a tracker until it is stopped, and says under which URLs others reach it. */
 import { type Command, command, count, duration, text, texts } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
+import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatDuration, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, reasonOf, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
@@ -13,7 +14,7 @@ const reportEveryMs = 10_000;
 
 export const trackerCommand: Command = command({
   name: "tracker",
-  summary: "run a tracker: peers announce themselves to it and find each other",
+  summary: summaries.tracker,
   operands: "[file.torrent]…",
   options: {
     host: text({ value: "ADDRESS", help: "listen on this address alone", defaultText: "all, IPv4 and IPv6" }),
