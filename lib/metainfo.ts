@@ -19,7 +19,7 @@ import {
 } from "./bencode.ts";
 import type { Bytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
-import { mapFilePaths, safePart, type SafePath } from "./file_path.ts";
+import { mapFilePaths, safePart } from "./file_path.ts";
 import { idLength, type InfoHash, infoHashFromBytes, type PieceIndex } from "./ids.ts";
 import { Layout } from "./layout.ts";
 import { fileCountMax, pieceCountMax, pieceLengthMax, torrentBytesMax, urlCountMax } from "./limits.ts";
@@ -158,45 +158,23 @@ function whyNoPieces(info: BencodeEntries): string {
 }
 
 function readSingleFile(info: BencodeEntries, name: string): MetainfoFile {
-  return fileOf(mapFilePaths([[name]])[0], readAttributes(info), readLength(info));
+  return { ...mapFilePaths([[name]])[0], ...readAttributes(info), length: readLength(info) };
 }
 
 function readFiles(nodes: readonly BencodeNode[], name: string): MetainfoFile[] {
   if (nodes.length > fileCountMax) throw new ProtocolError(`the torrent has over ${fileCountMax} files`);
-  const names: string[][] = [];
-  // What never gets to the disk takes no name away from what does.
-  const namesOnDisk: string[][] = [];
-  const attributes: Attributes[] = [];
-  const lengths: number[] = [];
-  for (const node of nodes) {
+  const files = nodes.map((node) => {
     const entries = dictionaryOf(node, "a file in the torrent");
-    const own = readAttributes(entries);
-    const path = [name, ...readPath(entries)];
-    attributes.push(own);
-    lengths.push(own.isSymlink ? 0 : readLength(entries));
-    names.push(path);
-    if (isOnDisk(own)) namesOnDisk.push(path);
-  }
-  const paths = mapFilePaths(namesOnDisk);
-  let used = 0;
-  return nodes.map((_, i) => {
-    const path = isOnDisk(attributes[i]) ? paths[used++] : { path: names[i].map(safePart) };
-    return fileOf(path, attributes[i], lengths[i]);
+    const attributes = readAttributes(entries);
+    const length = attributes.isSymlink ? 0 : readLength(entries);
+    return { names: [name, ...readPath(entries)], file: { ...attributes, length } };
   });
-}
-
-function isOnDisk({ isPadding, isSymlink }: Attributes): boolean {
-  return !isPadding && !isSymlink;
-}
-
-function fileOf(
-  { path, exactPath }: SafePath,
-  { isPadding, isSymlink, isExecutable }: Attributes,
-  length: number,
-): MetainfoFile {
-  return exactPath === undefined
-    ? { path, length, isPadding, isSymlink, isExecutable }
-    : { path, exactPath, length, isPadding, isSymlink, isExecutable };
+  // What never gets to the disk takes no name away from what does.
+  const isOnDisk = (file: { isPadding: boolean; isSymlink: boolean }) => !file.isPadding && !file.isSymlink;
+  const paths = mapFilePaths(files.filter(({ file }) => isOnDisk(file)).map(({ names }) => names)).values();
+  return files.map(({ names, file }) =>
+    isOnDisk(file) ? { ...paths.next().value!, ...file } : { path: names.map(safePart), ...file }
+  );
 }
 
 function readPath(entries: BencodeEntries): string[] {
@@ -215,13 +193,8 @@ function readLength(entries: BencodeEntries): number {
   return length;
 }
 
-type Attributes = Pick<MetainfoFile, "isPadding" | "isSymlink" | "isExecutable">;
-
-const noAttributes: Attributes = { isPadding: false, isSymlink: false, isExecutable: false };
-
-function readAttributes(entries: BencodeEntries): Attributes {
-  const attributes = textAt(entries, "attr");
-  if (attributes === undefined) return noAttributes;
+function readAttributes(entries: BencodeEntries): Pick<MetainfoFile, "isPadding" | "isSymlink" | "isExecutable"> {
+  const attributes = textAt(entries, "attr") ?? "";
   return {
     isPadding: attributes.includes("p"),
     isSymlink: attributes.includes("l"),
