@@ -5,7 +5,7 @@
  * Hidden files stay in; links and what is no file are left out, and said. What was seen (sizes, times of change, folders)
  * is remembered, so that a change while the data was read is an error and never a wrong torrent.
  */
-import { basename, join, resolve, sep } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { safeText } from "../../lib/cli/text.ts";
 import { UserError } from "../../lib/errors.ts";
 import { isSafeToCreate } from "../../lib/file_path.ts";
@@ -76,7 +76,7 @@ export class SourceFiles {
     }
     if (!info.isDirectory) throw new UserError(`read ${options.path}`, "it is neither a file nor a folder");
     const walk = new Walk(options);
-    await walk.from(root, info);
+    await walk.folder(root, [], info);
     return new SourceFiles(root, true, walk.files, walk.snapshots);
   }
 
@@ -87,101 +87,69 @@ export class SourceFiles {
 
   /** When the newest file was changed: whole seconds since 1970. */
   get newestChange(): number {
+    const paths = new Set(this.files.map((file) => file.absolutePath));
     let newestMs = 0;
-    for (const { mtimeMs, entryCount } of this.#snapshots) {
-      if (entryCount === undefined) newestMs = Math.max(newestMs, mtimeMs);
-    }
+    for (const { path, mtimeMs } of this.#snapshots) if (paths.has(path)) newestMs = Math.max(newestMs, mtimeMs);
     return Math.floor(newestMs / 1000);
   }
 
   /** Looks at everything again. @throws UserError when a file or folder is not as it was */
   checkUnchanged(): void {
-    for (const { path, size, mtimeMs, inode, entryCount } of this.#snapshots) {
-      const now = statOf(path, Deno.statSync);
-      const isSame = now.size === size && mtimeMsOf(now) === mtimeMs && now.ino === inode;
-      if (isSame && (entryCount === undefined || namesIn(path).length === entryCount)) continue;
-      throw new UserError(`read ${path}`, "it changed while it was read", {
+    for (const before of this.#snapshots) {
+      const now = snapshotOf(before.path, statOf(before.path, Deno.statSync));
+      const isSame = now.size === before.size && now.mtimeMs === before.mtimeMs && now.inode === before.inode;
+      if (isSame && (before.entryCount === undefined || namesIn(before.path).length === before.entryCount)) continue;
+      throw new UserError(`read ${before.path}`, "it changed while it was read", {
         hint: "wait until nothing writes to it any more, then try again",
       });
     }
   }
 }
 
-/** A folder that is being walked through. */
-interface OpenFolder {
-  /** Absolute, with a separator at its end. */
-  readonly prefix: string;
-  readonly path: readonly string[];
-  readonly names: readonly string[];
-  /** Names before this one are done. */
-  at: number;
-}
-
 class Walk {
   readonly files: SourceFile[] = [];
   readonly snapshots: Snapshot[] = [];
   readonly #options: SourceOptions;
+  #entryCount = 0;
 
   constructor(options: SourceOptions) {
     this.#options = options;
   }
 
-  /** Lists the folder and all below it. One loop, since a promise for each entry takes as long as the look at it. */
-  async from(root: string, info: Deno.FileInfo): Promise<void> {
-    const { signal } = this.#options;
-    signal?.throwIfAborted();
-    const open = [this.#open(root, [], info)];
-    for (let count = 1; open.length > 0; count++) {
-      const folder = open[open.length - 1];
-      if (folder.at === folder.names.length) open.pop();
-      else {
-        const subfolder = this.#entry(folder, folder.names[folder.at++]);
-        if (subfolder !== undefined) open.push(subfolder);
-      }
-      if (count % entriesPerTurn !== 0) continue;
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      signal?.throwIfAborted();
+  async folder(absolutePath: string, path: readonly string[], info: Deno.FileInfo): Promise<void> {
+    const names = namesIn(absolutePath).sort(compareUtf8);
+    this.snapshots.push({ ...snapshotOf(absolutePath, info), entryCount: names.length });
+    for (const name of names) {
+      await this.#entry(join(absolutePath, name), [...path, name]);
     }
   }
 
-  #open(absolutePath: string, path: readonly string[], info: Deno.FileInfo): OpenFolder {
-    const names = namesIn(absolutePath);
-    // JavaScript's own order is that of UTF-8 but for surrogates, and its sort knows it best.
-    names.sort(names.some((name) => surrogate.test(name)) ? compareUtf8 : undefined);
-    this.snapshots.push({ ...snapshotOf(absolutePath, info), entryCount: names.length });
-    return { prefix: absolutePath.endsWith(sep) ? absolutePath : absolutePath + sep, path, names, at: 0 };
-  }
-
-  /** Takes a file, or opens the folder that is then returned. */
-  #entry(folder: OpenFolder, name: string): OpenFolder | undefined {
-    const { exclude, ignore } = this.#options;
-    const absolutePath = folder.prefix + name;
-    if (ignore?.has(absolutePath)) return undefined;
-    const path = [...folder.path, name];
+  async #entry(absolutePath: string, path: readonly string[]): Promise<void> {
+    const { exclude = [], ignore, signal } = this.#options;
+    if (++this.#entryCount % entriesPerTurn === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    signal?.throwIfAborted();
+    if (ignore?.has(absolutePath)) return;
     const info = lstatOf(absolutePath);
-    if (exclude?.some((pattern) => pattern.matches(path, { isFolder: info.isDirectory }))) return undefined;
+    if (exclude.some((pattern) => pattern.matches(path, { isFolder: info.isDirectory }))) return;
     if (info.isSymlink) return this.#skip(absolutePath, "it is a link");
     if (!info.isFile && !info.isDirectory) return this.#skip(absolutePath, "it is neither a file nor a folder");
-    if (!isSafeToCreate(name)) {
+    if (!isSafeToCreate(path[path.length - 1])) {
       throw new UserError(`share ${absolutePath}`, "its name has characters that other programs refuse", {
         hint: "rename it, or leave it out with --exclude",
       });
     }
-    if (info.isDirectory) return this.#open(absolutePath, path, info);
+    if (info.isDirectory) return await this.folder(absolutePath, path, info);
     if (this.files.length >= fileCountMax) {
       throw new UserError(`share ${this.#options.path}`, `it has over ${fileCountMax} files`);
     }
     this.files.push({ path, absolutePath, length: info.size });
     this.snapshots.push(snapshotOf(absolutePath, info));
-    return undefined;
   }
 
-  #skip(path: string, why: string): undefined {
+  #skip(path: string, why: string): void {
     this.#options.onSkip?.(path, why);
   }
 }
-
-const surrogate = /[\ud800-\udfff]/;
 
 /**
  * The order of names by the bytes of their UTF-8 form, which is that of their code points; JavaScript's own order differs
@@ -207,12 +175,11 @@ export function compareUtf8(a: string, b: string): number {
  */
 function namesIn(path: string): string[] {
   try {
-    const names: string[] = [];
-    for (const { name } of Deno.readDirSync(path)) {
+    const names = Array.from(Deno.readDirSync(path), (entry) => entry.name);
+    for (const name of names) {
       if (name.includes("\ufffd") && !exists(join(path, name))) {
         throw new UserError(`read ${safeText(join(path, name))}`, "its name is not valid UTF-8", { hint: "rename it" });
       }
-      names.push(name);
     }
     return names;
   } catch (error) {
@@ -242,9 +209,5 @@ function statOf(path: string, stat: (path: string) => Deno.FileInfo): Deno.FileI
 }
 
 function snapshotOf(path: string, info: Deno.FileInfo): Snapshot {
-  return { path, size: info.size, mtimeMs: mtimeMsOf(info), inode: info.ino };
-}
-
-function mtimeMsOf(info: Deno.FileInfo): number {
-  return info.mtime?.getTime() ?? 0;
+  return { path, size: info.size, mtimeMs: info.mtime?.getTime() ?? 0, inode: info.ino };
 }
