@@ -1,12 +1,16 @@
 /**
  * The files of one torrent as pieces: what commands and the storage ask of the disk workers.
  *
- * Owns one table in a PiecePool. Reads, stores and checks run on any of its threads, in no promised order.
+ * Owns one table in a PiecePool. Reads, stores and checks run on any of its threads, in no promised order; only `readNow`
+ * runs on the caller's.
  */
 import type { Bytes } from "../bytes.ts";
 import type { PieceIndex } from "../ids.ts";
 import type { Layout } from "../layout.ts";
 import { hashJobBytes } from "../limits.ts";
+import { errorOfFailure } from "./disk_error.ts";
+import { DiskFault, PieceDisk } from "./piece_disk.ts";
+import type { FileTable } from "./piece_job.ts";
 import { bytesOf, type PiecePool } from "./piece_pool.ts";
 import type { PieceRun, PieceRuns } from "./piece_runs.ts";
 
@@ -29,18 +33,22 @@ export interface PieceFilesOptions {
 export class PieceFiles {
   readonly #pool: PiecePool;
   readonly #layout: Layout;
+  readonly #table: Omit<FileTable, "id">;
   readonly #tableId: number;
+  /** For what is read on this thread; opened when that happens first. */
+  #ownDisk: PieceDisk | undefined;
 
   constructor({ pool, layout, paths, lengths, hashes, writable }: PieceFilesOptions) {
     this.#pool = pool;
     this.#layout = layout;
-    this.#tableId = pool.open({
+    this.#table = {
       paths,
       lengths,
       pieceLength: layout.pieceLength,
       hashes: hashes === undefined ? undefined : sharedCopy(hashes),
       writable,
-    });
+    };
+    this.#tableId = pool.open(this.#table);
   }
 
   /**
@@ -65,6 +73,21 @@ export class PieceFiles {
   async read(range: { offset: number; length: number }, spare?: ArrayBuffer): Promise<Bytes> {
     const job = { kind: "read", tableId: this.#tableId, ...range, spare } as const;
     return bytesOf(await this.#pool.submit(job, { weight: range.length, transfer: spare }));
+  }
+
+  /**
+   * Fills `target` with the torrent's bytes from `offset` on, at once and on this thread: for a disk that answers from
+   * memory.
+   *
+   * @throws UserError on a disk error or a short file
+   */
+  readNow(offset: number, target: Bytes): void {
+    this.#ownDisk ??= this.#openOwnDisk();
+    try {
+      this.#ownDisk.read(this.#tableId, { offset, target });
+    } catch (error) {
+      throw error instanceof DiskFault ? errorOfFailure(error.failure) : error;
+    }
   }
 
   /** Whether a file exists and holds something else than zeros; rejects with UserError. */
@@ -111,6 +134,14 @@ export class PieceFiles {
   /** Closes the files in all threads. */
   close(): void {
     this.#pool.forget(this.#tableId);
+    this.#ownDisk?.forget(this.#tableId);
+    this.#ownDisk = undefined;
+  }
+
+  #openOwnDisk(): PieceDisk {
+    const disk = new PieceDisk();
+    disk.open({ ...this.#table, id: this.#tableId });
+    return disk;
   }
 }
 

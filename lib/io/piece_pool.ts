@@ -2,7 +2,7 @@
  * A few worker threads that hash, read and write, so that the main loop never waits for a disk or a SHA-1.
  *
  * Owns the threads and the way of a job to one of them and of its result back. Threads start when there is work for
- * them; jobs of one turn of the loop leave in one message a thread. Whose bytes these are is piece_files.ts's matter.
+ * them; jobs gather while a thread is busy, and leave in one message. Whose bytes these are is piece_files.ts's matter.
  */
 import type { Bytes } from "../bytes.ts";
 import { diskWorkersMax } from "../limits.ts";
@@ -27,9 +27,13 @@ interface Thread {
   readonly worker: Worker;
   /** Tables that this thread was told of. */
   readonly tables: Set<number>;
-  /** Jobs of this turn, not yet sent. */
+  /** Jobs that wait to be sent, and the memory that goes with them. */
   outbox: PieceJob[];
   transfer: ArrayBuffer[];
+  /** Jobs that were sent and not answered. */
+  sentCount: number;
+  /** Those of them that the newest message began with. */
+  newestCount: number;
   /** Bytes in jobs that are not answered yet. */
   queuedBytes: number;
 }
@@ -117,9 +121,19 @@ export class PiecePool {
     // This waits for some 20 ms until the thread is there: the others are not to wait for their jobs meanwhile.
     this.#flush();
     const worker = new Worker(new URL("./piece_worker.ts", import.meta.url), { type: "module" });
-    const thread: Thread = { worker, tables: new Set(), outbox: [], transfer: [], queuedBytes: 0 };
+    const thread: Thread = {
+      worker,
+      tables: new Set(),
+      outbox: [],
+      transfer: [],
+      sentCount: 0,
+      newestCount: 0,
+      queuedBytes: 0,
+    };
     worker.onmessage = (event: MessageEvent<PieceResult[]>) => {
+      thread.sentCount -= event.data.length;
       for (const result of event.data) this.#settle(result);
+      this.#send(thread);
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -141,12 +155,20 @@ export class PiecePool {
   }
 
   #flush(): void {
-    for (const thread of this.#threads) {
-      if (thread.outbox.length === 0) continue;
-      thread.worker.postMessage(thread.outbox, thread.transfer);
-      thread.outbox = [];
-      thread.transfer = [];
-    }
+    for (const thread of this.#threads) this.#send(thread);
+  }
+
+  /**
+   * Sends what waits, unless two messages are under way: one that is worked on and one that waits behind it. A message
+   * costs as much as moving 64 KiB, so jobs gather into larger ones exactly while the thread is busy.
+   */
+  #send(thread: Thread): void {
+    if (thread.outbox.length === 0 || thread.sentCount > thread.newestCount) return;
+    thread.newestCount = thread.outbox.filter((job) => "id" in job).length;
+    thread.sentCount += thread.newestCount;
+    thread.worker.postMessage(thread.outbox, thread.transfer);
+    thread.outbox = [];
+    thread.transfer = [];
   }
 
   #settle(result: PieceResult): void {

@@ -10,8 +10,13 @@ import type { PieceIndex } from "../../lib/ids.ts";
 import type { Layout } from "../../lib/layout.ts";
 import { extentBytesMax, extentBytesMin, MiB, pieceCacheBytes, pieceReadBytesMax } from "../../lib/limits.ts";
 
-/** Reads a range of the torrent's bytes, into `spare` if that is large enough. */
-export type ReadRange = (range: { offset: number; length: number }, spare?: ArrayBuffer) => Promise<Bytes>;
+/** Where the bytes of the torrent come from. */
+export interface PieceSource {
+  /** Fills `target` from `offset` on, at once, where that is fast: false where it is not. @throws UserError */
+  readNow(offset: number, target: Bytes): boolean;
+  /** Reads in a worker, into `spare` if that is large enough. Rejects with UserError. */
+  read(range: { offset: number; length: number }, spare: ArrayBuffer | undefined): Promise<Bytes>;
+}
 
 interface Extent {
   readonly bytes: Bytes;
@@ -26,13 +31,15 @@ const spareBytesMax = 4 * MiB;
 
 export class PieceCache {
   readonly #layout: Layout;
-  readonly #read: ReadRange;
+  readonly #source: PieceSource;
   readonly #capacityBytes: number;
   readonly #extents = new Map<number, Extent>();
   readonly #reads = new Map<number, Promise<Bytes>>();
   /** Reads that wait until fewer are under way. */
   readonly #waiting: (() => void)[] = [];
-  readonly #spares: ArrayBuffer[] = [];
+  readonly #spares: Bytes[] = [];
+  /** Memory of extents thrown out in this turn: it may still be looked at. */
+  #dropped: Bytes[] = [];
   #newestKey = -1;
   #extentLength: number;
   #extentsPerPiece: number;
@@ -41,13 +48,13 @@ export class PieceCache {
   #evictions = 0;
   #wastedEvictions = 0;
 
-  constructor({ layout, read, capacityBytes = pieceCacheBytes }: {
+  constructor({ layout, source, capacityBytes = pieceCacheBytes }: {
     layout: Layout;
-    read: ReadRange;
+    source: PieceSource;
     capacityBytes?: number;
   }) {
     this.#layout = layout;
-    this.#read = read;
+    this.#source = source;
     this.#extentLength = Math.min(extentBytesMax, layout.pieceLength);
     this.#extentsPerPiece = Math.ceil(layout.pieceLength / this.#extentLength);
     // An extent must outlive the turn in which it was read, or its readers would look at memory that was given away.
@@ -69,7 +76,14 @@ export class PieceCache {
     const start = index * this.#extentLength;
     if (begin + length > start + this.#extentLength) return this.#join(piece, begin, length);
     const key = piece * this.#extentsPerPiece + index;
-    const extent = this.#extents.get(key);
+    let extent = this.#extents.get(key);
+    if (extent === undefined) {
+      try {
+        extent = this.#loadNow(piece, index, key);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
     if (extent === undefined) {
       return this.#load(piece, index, key).then((bytes) => {
         const loaded = this.#extents.get(key);
@@ -99,16 +113,23 @@ export class PieceCache {
     return joined;
   }
 
+  /** Reads an extent on this thread; undefined when the disk is slow, or a worker reads it already. @throws UserError */
+  #loadNow(piece: PieceIndex, index: number, key: number): Extent | undefined {
+    if (this.#reads.has(key)) return undefined;
+    const { offset, length } = this.#rangeOf(piece, index);
+    const target = this.#memoryFor(length);
+    if (!this.#source.readNow(offset, target)) {
+      this.#keepSpare(target);
+      return undefined;
+    }
+    return this.#insert(key, target);
+  }
+
   #load(piece: PieceIndex, index: number, key: number): Promise<Bytes> {
     const running = this.#reads.get(key);
     if (running !== undefined) return running;
     const extentLength = this.#extentLength;
-    const start = index * extentLength;
-    const range = {
-      offset: this.#layout.pieceOffset(piece) + start,
-      length: Math.min(extentLength, this.#layout.lengthOfPiece(piece) - start),
-    };
-    const read = this.#readBounded(range).then((bytes) => {
+    const read = this.#readBounded(this.#rangeOf(piece, index)).then((bytes) => {
       if (extentLength === this.#extentLength) this.#insert(key, bytes);
       return bytes;
     }).finally(() => {
@@ -118,21 +139,41 @@ export class PieceCache {
     return read;
   }
 
+  #rangeOf(piece: PieceIndex, index: number): { offset: number; length: number } {
+    const start = index * this.#extentLength;
+    const length = Math.min(this.#extentLength, this.#layout.lengthOfPiece(piece) - start);
+    return { offset: this.#layout.pieceOffset(piece) + start, length };
+  }
+
   async #readBounded(range: { offset: number; length: number }): Promise<Bytes> {
     while (this.#readBytes > 0 && this.#readBytes + range.length > pieceReadBytesMax) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     this.#readBytes += range.length;
     try {
-      return await this.#read(range, this.#spares.pop());
+      return await this.#source.read(range, this.#spares.pop()?.buffer);
     } finally {
       this.#readBytes -= range.length;
       this.#waiting.shift()?.();
     }
   }
 
-  #insert(key: number, bytes: Bytes): void {
-    this.#extents.set(key, { bytes, served: 0 });
+  #memoryFor(length: number): Bytes {
+    if (length === this.#extentLength) {
+      const spare = this.#spares.pop();
+      if (spare !== undefined) return spare;
+    }
+    return new Uint8Array(length);
+  }
+
+  #keepSpare(bytes: Bytes): void {
+    const isUseful = this.#spares.length * this.#extentLength < spareBytesMax;
+    if (isUseful && bytes.length === this.#extentLength) this.#spares.push(bytes);
+  }
+
+  #insert(key: number, bytes: Bytes): Extent {
+    const extent = { bytes, served: 0 };
+    this.#extents.set(key, extent);
     this.#newestKey = key;
     this.#cachedBytes += bytes.length;
     for (const [oldKey, old] of this.#extents) {
@@ -140,6 +181,7 @@ export class PieceCache {
       this.#evict(oldKey, old);
     }
     if (this.#evictions >= judgedEvictions) this.#judge();
+    return extent;
   }
 
   #evict(key: number, extent: Extent): void {
@@ -147,9 +189,14 @@ export class PieceCache {
     this.#cachedBytes -= extent.bytes.length;
     this.#evictions++;
     if (extent.served < extent.bytes.length / 2) this.#wastedEvictions++;
-    // Its memory goes to the next read: views of it were for their own turn only.
-    const isUseful = this.#spares.length * this.#extentLength < spareBytesMax;
-    if (isUseful && extent.bytes.length === this.#extentLength) this.#spares.push(extent.bytes.buffer);
+    // Its memory goes to a read of the next turn: views of it are good until this one ends.
+    if (this.#dropped.length === 0) queueMicrotask(() => this.#reuseDropped());
+    this.#dropped.push(extent.bytes);
+  }
+
+  #reuseDropped(): void {
+    for (const bytes of this.#dropped) this.#keepSpare(bytes);
+    this.#dropped = [];
   }
 
   /** Fits the length of an extent to how the last ones were used. */

@@ -28,6 +28,7 @@ import {
 import { foreignFileError, isForeign } from "./foreign_files.ts";
 import { PieceCache } from "./piece_cache.ts";
 import { planCheck, runsOf, sampleOf, vouchedFiles } from "./piece_check.ts";
+import { ReadPace } from "./read_pace.ts";
 import { flushFiles, ResumeFile } from "./resume_file.ts";
 import type { ResumeState } from "../resume.ts";
 
@@ -51,6 +52,7 @@ export class Storage {
   readonly #paths: readonly string[];
   readonly #files: PieceFiles;
   readonly #cache: PieceCache;
+  readonly #pace = new ReadPace();
   readonly #resumeFile: ResumeFile;
   #states: FileState[];
   /** By file: it was not there before we came. */
@@ -76,7 +78,10 @@ export class Storage {
     });
     this.#cache = new PieceCache({
       layout: metainfo.layout,
-      read: (range, spare) => this.#files.read(range, spare),
+      source: {
+        readNow: (offset, target) => this.#readNow(offset, target),
+        read: (range, spare) => this.#files.read(range, spare),
+      },
     });
     this.#resumeFile = new ResumeFile({ metainfo, directory });
     this.have = Bitfield.empty(metainfo.pieceCount);
@@ -181,6 +186,14 @@ export class Storage {
    */
   readBlock(piece: PieceIndex, begin: number, length: number): Bytes | Promise<Bytes> {
     return this.#cache.get(piece, begin, length);
+  }
+
+  #readNow(offset: number, target: Bytes): boolean {
+    const start = performance.now();
+    if (!this.#pace.isFast(start)) return false;
+    this.#files.readNow(offset, target);
+    this.#pace.took(target.length, start, performance.now());
+    return true;
   }
 
   /** Flushes the data, then records what is there. One save at a time: a second call waits for the first. */

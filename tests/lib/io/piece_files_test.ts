@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UserError } from "../../../lib/errors.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
 import { PieceFiles } from "../../../lib/io/piece_files.ts";
@@ -64,6 +64,20 @@ Deno.test("PieceFiles.read() rejects with the path of a file that is short or go
     UserError,
     `read ${folder.at("f1")}: there is no such file`,
   );
+});
+
+Deno.test("PieceFiles.readNow() gives the same at once, or throws with the path", async () => {
+  await using folder = await TempFolder.make();
+  using pool = new PiecePool({ workerCount: 1 });
+  const files = open(sample, { folder, pool, writable: false });
+  await Deno.writeFile(folder.at("f0"), sample.contents[0]);
+  await Deno.writeFile(folder.at("f1"), sample.contents[1].subarray(0, 1000));
+  const target = new Uint8Array(1500);
+  files.readNow(149_000, target.subarray(0, 1400));
+  const whole = new Uint8Array([...sample.contents[0].subarray(149_000), ...sample.contents[1].subarray(0, 400)]);
+  assertEquals(target.subarray(0, 1400), whole);
+  assertThrows(() => files.readNow(149_700, target), UserError, `read ${folder.at("f1")}: the file is sho`);
+  files.close();
 });
 
 Deno.test("PieceFiles.work() hashes and checks every piece once", async () => {

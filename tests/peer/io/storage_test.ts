@@ -128,13 +128,11 @@ Deno.test("Storage.storePiece() refuses a piece with a wrong byte and writes not
   assertEquals((await Deno.stat(scene.pathOf(0)).catch(() => undefined))?.size, undefined);
 });
 
-Deno.test("Storage.readBlock() reads a piece once and then answers at once", async () => {
+Deno.test("Storage.readBlock() gives the blocks of a piece", async () => {
   await using scene = await Scene.make(single);
   await single.write(scene.directory);
   const storage = await scene.openChecked({ mode: "seed" });
-  const first = storage.readBlock(1 as PieceIndex, 0, 16_384);
-  assertInstanceOf(first, Promise);
-  assertEquals((await first).slice(), single.piece(1).slice(0, 16_384));
+  assertEquals(await block(storage, 1), single.piece(1).slice(0, 16_384));
   const second = storage.readBlock(1 as PieceIndex, 16_384, 16_384);
   assertInstanceOf(second, Uint8Array);
   assertEquals(second.slice(), single.piece(1).slice(16_384, 32_768));

@@ -1,0 +1,32 @@
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { MiB } from "../../../lib/limits.ts";
+import { ReadPace } from "../../../peer/io/read_pace.ts";
+
+/** Reads of 1 MiB one after the other, each taking `ms`, while they may be made at once; returns how many there were. */
+function readAtOnce(pace: ReadPace, { start, ms, most }: { start: number; ms: number; most: number }): number {
+  let count = 0;
+  for (let now = start; count < most && pace.isFast(now); count++, now += ms) pace.took(MiB, now, now + ms);
+  return count;
+}
+
+Deno.test("ReadPace lets a disk that answers from memory be read at once for ever", () => {
+  assertEquals(readAtOnce(new ReadPace(), { start: 0, ms: 0.1, most: 10_000 }), 10_000);
+});
+
+Deno.test("ReadPace forgives a pause now and then", () => {
+  const pace = new ReadPace();
+  for (let round = 0; round < 100; round++) {
+    assert(pace.isFast(100 * round));
+    pace.took(MiB, 100 * round, 100 * round + 5);
+    assertEquals(readAtOnce(pace, { start: 100 * round + 5, ms: 0.1, most: 50 }), 50);
+  }
+});
+
+Deno.test("ReadPace hands a slow disk to the workers after a few reads, and tries it again later", () => {
+  const pace = new ReadPace();
+  assertEquals(readAtOnce(pace, { start: 0, ms: 20, most: 100 }), 1);
+  assertFalse(pace.isFast(900));
+  assert(pace.isFast(1_100));
+  const later = readAtOnce(pace, { start: 1_100, ms: 1, most: 100 });
+  assert(later > 5 && later < 20, `${later} reads of 1 ms`);
+});
