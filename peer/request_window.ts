@@ -11,6 +11,9 @@ import { RequestSpan } from "./request_span.ts";
 /** A block of a torrent as one number: piece * blocksPerPiece + block. */
 export type BlockKey = number;
 
+/** The part of the window that is free when it is filled again. */
+const refillPart = 1 / 8;
+
 export class RequestWindow {
   /** Requests under way, with the time of each, the oldest first. */
   readonly #sentAt = new Map<BlockKey, number>();
@@ -46,12 +49,17 @@ export class RequestWindow {
     this.#span.look(this.#meter.rate(now), now);
   }
 
-  /** How many more requests may go out now. */
+  /**
+   * How many more requests may go out now: none before a part of the window is free, so that they leave many at a time;
+   * each write wakes the peer.
+   */
   room(now: number): number {
     if (this.isSnubbed) return 1 - this.#sentAt.size;
     const blocksPerSpan = (this.#meter.rate(now) / blockLength) * this.#span.seconds;
     const wanted = Math.max(requestsInFlightMin, Math.ceil(blocksPerSpan) + requestsInFlightMin / 2);
-    return Math.min(wanted, this.#peerQueueMax, requestsInFlightMax) - this.#sentAt.size;
+    const most = Math.min(wanted, this.#peerQueueMax, requestsInFlightMax);
+    const free = most - this.#sentAt.size;
+    return free >= most * refillPart ? free : 0;
   }
 
   has(key: BlockKey): boolean {

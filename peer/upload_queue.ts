@@ -6,31 +6,27 @@ export class UploadQueue {
   /** In the order they came; those before `#head` are gone. Taking the first of a Map costs more the longer it lives. */
   #ranges: CheckedBlockRange[] = [];
   #head = 0;
-  /** The keys of what is queued. */
-  readonly #keys = new Set<number>();
 
   get count(): number {
-    return this.#keys.size;
+    return this.#ranges.length - this.#head;
   }
 
-  /** Queues a request; false when the queue is full. The same request twice counts once. */
+  /** Queues a request; false when the queue is full. */
   push(range: CheckedBlockRange): boolean {
-    const key = keyOf(range);
-    if (this.#keys.has(key)) return true;
-    if (this.#keys.size >= uploadQueueMax) return false;
-    this.#keys.add(key);
+    if (this.count >= uploadQueueMax) return false;
     this.#ranges.push(range);
     return true;
   }
 
   /** Takes a request out; false when it is not queued (any more). */
-  cancel(range: CheckedBlockRange): boolean {
-    const key = keyOf(range);
-    if (!this.#keys.has(key)) return false;
-    const at = this.#ranges.findIndex((queued, i) => i >= this.#head && keyOf(queued) === key);
-    if (this.#ranges[at].length !== range.length) return false;
-    this.#ranges.splice(at, 1);
-    return this.#keys.delete(key);
+  cancel({ piece, begin, length }: CheckedBlockRange): boolean {
+    for (let at = this.#head; at < this.#ranges.length; at++) {
+      const queued = this.#ranges[at];
+      if (queued.begin !== begin || queued.piece !== piece || queued.length !== length) continue;
+      this.#ranges.splice(at, 1);
+      return true;
+    }
+    return false;
   }
 
   /** The next request; it stays queued. */
@@ -40,11 +36,12 @@ export class UploadQueue {
 
   /** Takes the next request out. */
   shift(): CheckedBlockRange | undefined {
-    const range = this.#ranges[this.#head];
-    if (range === undefined) return undefined;
-    this.#keys.delete(keyOf(range));
-    this.#head++;
-    if (this.#head === this.#ranges.length || this.#head >= uploadQueueMax) this.#forgetTaken();
+    if (this.count === 0) return undefined;
+    const range = this.#ranges[this.#head++];
+    if (this.#head >= uploadQueueMax) {
+      this.#ranges.splice(0, this.#head);
+      this.#head = 0;
+    }
     return range;
   }
 
@@ -53,17 +50,6 @@ export class UploadQueue {
     const ranges = this.#ranges.slice(this.#head);
     this.#ranges = [];
     this.#head = 0;
-    this.#keys.clear();
     return ranges;
   }
-
-  #forgetTaken(): void {
-    this.#ranges = this.#ranges.slice(this.#head);
-    this.#head = 0;
-  }
-}
-
-/** Both parts are below 2^32, a piece below 2^21: the sum is exact. */
-function keyOf(range: CheckedBlockRange): number {
-  return range.piece * 2 ** 32 + range.begin;
 }

@@ -134,6 +134,9 @@ function decodeRange(buffer: Uint8Array, at: number): BlockRange {
   return { piece: readUint32(buffer, at), begin: readUint32(buffer, at + 4), length: readUint32(buffer, at + 8) };
 }
 
+/** Bytes of memory that an idle peer keeps: some hundred requests fit. */
+const keptBytesMax = 8 * KiB;
+
 /**
  * Writes messages one behind the other into one buffer, so that all answers of a turn leave in one write.
  *
@@ -219,10 +222,10 @@ export class MessageWriter {
     else this.#spare = buffer;
   }
 
-  /** Forgets the spare memory of an idle peer. */
+  /** Lets go of the memory that blocks took: the peer asks for none any more. */
   shrink(): void {
-    this.#spare = undefined;
-    if (this.#length === 0) this.#buffer = new Uint8Array(0);
+    if (this.#spare !== undefined && this.#spare.length > keptBytesMax) this.#spare = undefined;
+    if (this.#length === 0 && this.#buffer.length > keptBytesMax) this.#buffer = new Uint8Array(0);
   }
 
   #head(id: MessageId, payloadLength: number): void {

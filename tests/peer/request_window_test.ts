@@ -20,8 +20,20 @@ Deno.test("RequestWindow begins with a small window and never stops and waits", 
   assertEquals(window.room(0), requestsInFlightMin);
   for (let key = 0; key < requestsInFlightMin; key++) window.add(key, 0);
   assertEquals(window.room(0), 0);
-  window.delivered(0, blockLength, 10);
+  for (let key = 0; key < requestsInFlightMin / 4; key++) window.delivered(key, blockLength, 10);
   assertGreater(window.room(10), 0);
+});
+
+Deno.test("RequestWindow has no room before an eighth of it is free, and then all of it", () => {
+  const window = new RequestWindow();
+  window.peerQueueMax = requestsInFlightMin + 2;
+  for (let key = 0; key < requestsInFlightMin; key++) window.add(key, 0);
+  const rooms = Array.from({ length: requestsInFlightMin / 8 }, (_, key) => {
+    window.delivered(key, blockLength, 0);
+    return window.room(0);
+  });
+  assertEquals(rooms.pop(), requestsInFlightMin / 8);
+  assert(rooms.every((room) => room === 0));
 });
 
 Deno.test("RequestWindow follows the peer's rate: some tenths of a second's worth are in flight, never more than a second's", () => {
@@ -43,7 +55,7 @@ Deno.test("RequestWindow stays within the peer's reqq, its own default and its m
     return made.count;
   };
   assertLessOrEqual(window(), requestsInFlightDefault);
-  assertGreater(window(), requestsInFlightDefault - 2);
+  assertGreater(window(), requestsInFlightDefault * 7 / 8 - 3);
   assertEquals([window(6), window(2), window(1)], [3, 0, 0], "two below it, where one is answered at the end");
   assertLessOrEqual(window(1_000_000), requestsInFlightMax);
   assertGreater(window(1_000_000), requestsInFlightDefault);
