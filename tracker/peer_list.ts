@@ -10,7 +10,8 @@
  *        2  slot in the table
  *        3  tag of the peer id
  */
-import type { PeerTable, Slot } from "./peer_table.ts";
+import type { Slot } from "./peer_index.ts";
+import type { PeerTable } from "./peer_table.ts";
 
 /** log2 of a row's words. */
 const rowShift = 2;

@@ -9,14 +9,15 @@ import { swarmPeersMax, swarmPeersPerAddressMax } from "../lib/limits.ts";
 import { AddressCounts } from "./address_counts.ts";
 import type { Dice } from "./dice.ts";
 import { PeerList } from "./peer_list.ts";
-import { peerFlag, type PeerTable, type Slot } from "./peer_table.ts";
+import type { Slot } from "./peer_index.ts";
+import { peerFlag, type PeerTable } from "./peer_table.ts";
 
 /** A peer's place in its swarm: its position among the downloaders, or, negative, `~position` among the seeds. */
 export type Place = number;
 
 export class Swarm {
   readonly infoHash: InfoHash;
-  /** Tells swarms apart in the table's index. */
+  /** Stands for it in the table. */
   readonly number: number;
   /** Downloads that ended while this swarm lived. */
   downloaded = 0;

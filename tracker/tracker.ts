@@ -22,8 +22,10 @@ import {
 import { AddressCounts } from "./address_counts.ts";
 import type { Asker } from "./asker.ts";
 import { Dice } from "./dice.ts";
-import { noSlot, peerFlag, PeerTable, type Slot } from "./peer_table.ts";
-import { Swarm } from "./swarm.ts";
+import { noSlot, type Slot } from "./peer_index.ts";
+import { peerFlag, PeerTable } from "./peer_table.ts";
+import type { Swarm } from "./swarm.ts";
+import { SwarmBook } from "./swarm_book.ts";
 import { ToldPeers } from "./told_peers.ts";
 
 export interface TrackerOptions {
@@ -54,10 +56,9 @@ export class Tracker {
   readonly #lifetimeMs: number;
   readonly #minIntervalMs: number;
   readonly #table: PeerTable;
-  readonly #swarms = new Map<InfoHash, Swarm>();
+  readonly #swarms = new SwarmBook();
   /** Peers of each address but loopback. */
   readonly #addressCounts = new AddressCounts();
-  #swarmNumber = 0;
   #seedCount = 0;
   #announceCount = 0;
   #scrapeCount = 0;
@@ -91,17 +92,17 @@ export class Tracker {
     decodePeerId(request.peerId, this.#peerId);
     this.#told.clear();
     const isStopping = request.event === "stopped";
-    const swarm = this.#swarms.get(request.infoHash) ?? (isStopping ? undefined : this.#addSwarm(request.infoHash));
+    const swarm = this.#swarms.find(request.infoHash) ?? (isStopping ? undefined : this.#addSwarm(request.infoHash));
     if (swarm === undefined) return this.#answer(undefined, asker);
-    const slot = this.#table.find(swarm, asker.endpoint);
+    const slot = this.#table.find(swarm.number, asker.endpoint);
     if (isStopping) {
-      if (slot !== noSlot) this.#removePeer(slot);
+      if (slot !== noSlot) this.#removePeer(slot, swarm);
       return this.#answer(swarm, asker);
     }
     if (slot === noSlot) this.#addPeer(swarm, request, asker, now);
-    else this.#renewPeer(slot, request, now);
+    else this.#renewPeer(slot, swarm, request, now);
     // A newcomer that is over a bound must not leave an empty swarm behind either.
-    if (swarm.peerCount === 0) this.#swarms.delete(swarm.infoHash);
+    if (swarm.peerCount === 0) this.#swarms.remove(swarm);
     this.#told.choose({
       swarm,
       asker,
@@ -118,7 +119,7 @@ export class Tracker {
     this.#scrapeCount++;
     const counts: ScrapeCounts[] = [];
     for (const infoHash of infoHashes) {
-      const swarm = this.#swarms.get(infoHash);
+      const swarm = this.#swarms.find(infoHash);
       if (swarm === undefined) continue;
       const { complete, incomplete, downloaded } = swarm;
       counts.push({ infoHash, complete, incomplete, downloaded });
@@ -134,8 +135,9 @@ export class Tracker {
   sweep(now: number, slotsMax: number): void {
     const end = Math.min(this.#sweepAt + slotsMax, this.#table.slotEnd);
     for (let slot = this.#sweepAt; slot < end; slot++) {
-      if (this.#table.swarmOf(slot) === undefined || now - this.#table.seenAtOf(slot) < this.#lifetimeMs) continue;
-      this.#removePeer(slot);
+      const swarmNumber = this.#table.swarmNumberOf(slot);
+      if (swarmNumber === undefined || this.#table.silenceOf(slot, now) < this.#lifetimeMs) continue;
+      this.#removePeer(slot, this.#swarms.numbered(swarmNumber));
       this.#expiredCount++;
     }
     this.#sweepAt = end === this.#table.slotEnd ? 0 : end;
@@ -143,7 +145,7 @@ export class Tracker {
 
   get stats(): TrackerStats {
     return {
-      swarms: this.#swarms.size,
+      swarms: this.#swarms.count,
       peers: this.#table.count,
       seeds: this.#seedCount,
       leechers: this.#table.count - this.#seedCount,
@@ -158,10 +160,8 @@ export class Tracker {
     if (this.#options.allow !== undefined && !this.#options.allow.has(infoHash)) {
       throw new TrackerFailure("this tracker does not track that torrent", Infinity);
     }
-    if (this.#swarms.size >= swarmsMax) throw new TrackerFailure("this tracker is full");
-    const swarm = new Swarm(infoHash, this.#swarmNumber++ | 0, this.#table);
-    this.#swarms.set(infoHash, swarm);
-    return swarm;
+    if (this.#swarms.count >= swarmsMax) throw new TrackerFailure("this tracker is full");
+    return this.#swarms.add(infoHash, this.#table);
   }
 
   /** Lists a newcomer; where its address or the tracker is at a bound it is answered without being listed. */
@@ -172,14 +172,14 @@ export class Tracker {
     if (isCounted && this.#addressCounts.of(asker.addressKey) >= trackerPeersPerAddressMax) return;
     const isSeed = request.left === 0;
     const flags = asker.flags | (isSeed ? peerFlag.isSeed : 0);
-    const slot = this.#table.insert({ swarm, endpoint: asker.endpoint, peerId: this.#peerId, flags, now });
+    const { number: swarmNumber } = swarm;
+    const slot = this.#table.insert({ swarmNumber, endpoint: asker.endpoint, peerId: this.#peerId, flags, now });
     swarm.add(slot);
     if (isSeed) this.#seedCount++;
     if (isCounted) this.#addressCounts.add(asker.addressKey);
   }
 
-  #renewPeer(slot: Slot, request: AnnounceRequest, now: number): void {
-    const swarm = this.#table.swarmOf(slot)!;
+  #renewPeer(slot: Slot, swarm: Swarm, request: AnnounceRequest, now: number): void {
     const wasSeed = (this.#table.flagsOf(slot) & peerFlag.isSeed) !== 0;
     const isSeed = request.left === 0;
     if (request.event === "completed" && !wasSeed) this.#countCompleted(swarm);
@@ -199,14 +199,13 @@ export class Tracker {
     this.#completedCount++;
   }
 
-  #removePeer(slot: Slot): void {
-    const swarm = this.#table.swarmOf(slot)!;
+  #removePeer(slot: Slot, swarm: Swarm): void {
     const flags = this.#table.flagsOf(slot);
     swarm.remove(slot);
     if ((flags & peerFlag.isSeed) !== 0) this.#seedCount--;
     if ((flags & peerFlag.isLoopback) === 0) this.#addressCounts.remove(this.#table.addressKeyOf(slot));
     this.#table.remove(slot);
-    if (swarm.peerCount === 0) this.#swarms.delete(swarm.infoHash);
+    if (swarm.peerCount === 0) this.#swarms.remove(swarm);
   }
 
   #answer(swarm: Swarm | undefined, asker: Asker): AnnounceAnswer {

@@ -1,19 +1,17 @@
 import { assertEquals } from "@std/assert";
 import { bytesFromLatin1 } from "../../lib/bytes.ts";
 import { encodeCompact } from "../../lib/endpoint.ts";
-import { parseInfoHash } from "../../lib/ids.ts";
 import { PeerList } from "../../tracker/peer_list.ts";
-import { peerFlag, peerIdTag, PeerTable, type Slot } from "../../tracker/peer_table.ts";
-import { Swarm } from "../../tracker/swarm.ts";
+import { peerFlag, peerIdTag, PeerTable } from "../../tracker/peer_table.ts";
+import type { Slot } from "../../tracker/peer_index.ts";
 import { seededRandom } from "../lib/mutations.ts";
 
 const peerId = bytesFromLatin1("-XX0000-abcdefghijkl");
 
 function makeTable() {
   const table = new PeerTable(seededRandom(1));
-  const swarm = new Swarm(parseInfoHash("ab".repeat(20))!, 0, table);
   const insert = (host: string, port: number, flags = 0): Slot =>
-    table.insert({ swarm, endpoint: encodeCompact({ host, port }), peerId, flags, now: 0 });
+    table.insert({ swarmNumber: 0, endpoint: encodeCompact({ host, port }), peerId, flags, now: 0 });
   return { table, insert };
 }
 

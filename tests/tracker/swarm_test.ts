@@ -3,7 +3,8 @@ import { bytesFromLatin1 } from "../../lib/bytes.ts";
 import { encodeCompact } from "../../lib/endpoint.ts";
 import { parseInfoHash } from "../../lib/ids.ts";
 import { Dice } from "../../tracker/dice.ts";
-import { addressKey, peerFlag, PeerTable, type Slot } from "../../tracker/peer_table.ts";
+import { addressKey, peerFlag, PeerTable } from "../../tracker/peer_table.ts";
+import type { Slot } from "../../tracker/peer_index.ts";
 import { Swarm } from "../../tracker/swarm.ts";
 import { seededRandom } from "../lib/mutations.ts";
 
@@ -14,7 +15,7 @@ function makeSwarm(seedCount: number, leecherCount: number) {
   const table = new PeerTable(seededRandom(1));
   const swarm = new Swarm(parseInfoHash("ab".repeat(20))!, 0, table);
   const add = (host: string, port: number, flags: number): Slot => {
-    const slot = table.insert({ swarm, endpoint: encodeCompact({ host, port }), peerId, flags, now: 0 });
+    const slot = table.insert({ swarmNumber: 0, endpoint: encodeCompact({ host, port }), peerId, flags, now: 0 });
     swarm.add(slot);
     return slot;
   };
