@@ -5,7 +5,7 @@
  * Hidden files stay in; links and what is no file are left out, and said. What was seen (sizes, times of change, folders)
  * is remembered, so that a change while the data was read is an error and never a wrong torrent.
  */
-import { basename, join, resolve } from "node:path";
+import { basename, join, resolve, sep } from "node:path";
 import { safeText } from "../../lib/cli/text.ts";
 import { UserError } from "../../lib/errors.ts";
 import { isSafeToCreate } from "../../lib/file_path.ts";
@@ -117,10 +117,14 @@ class Walk {
   }
 
   async folder(absolutePath: string, path: readonly string[], info: Deno.FileInfo): Promise<void> {
-    const names = namesIn(absolutePath).sort(compareUtf8);
+    const names = namesIn(absolutePath);
+    // JavaScript's own order is that of UTF-8 but for surrogates, and its sort knows it best.
+    names.sort(names.some((name) => surrogate.test(name)) ? compareUtf8 : undefined);
+    // Not `join`: it takes 3 us to find that there is nothing to normalize.
+    const prefix = absolutePath.endsWith(sep) ? absolutePath : absolutePath + sep;
     this.snapshots.push({ ...snapshotOf(absolutePath, info), entryCount: names.length });
     for (const name of names) {
-      await this.#entry(join(absolutePath, name), [...path, name]);
+      await this.#entry(prefix + name, [...path, name]);
     }
   }
 
@@ -150,6 +154,8 @@ class Walk {
     this.#options.onSkip?.(path, why);
   }
 }
+
+const surrogate = /[\ud800-\udfff]/;
 
 /**
  * The order of names by the bytes of their UTF-8 form, which is that of their code points; JavaScript's own order differs
