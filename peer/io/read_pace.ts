@@ -6,10 +6,10 @@
  * workers for a while. One slow read says nothing: on a busy machine the thread itself is made to wait now and then.
  */
 
-/** Milliseconds for each byte that a read from memory takes at most (1 MiB in 0.5 ms). */
-const fastMsPerByte = 0.5 / (1024 * 1024);
+/** Milliseconds for each byte that a read from memory takes at most, into fresh memory too (1 MiB in 1.5 ms). */
+const fastMsPerByte = 1.5 / (1024 * 1024);
 /** Slow reads, beyond as many fast ones, after which the workers take over. */
-const slowReadsMax = 4;
+const slowReadsMax = 6;
 /** Milliseconds that they keep at it at least; then the disk is tried again. */
 const workersTurnMs = 500;
 /** Their turn as a multiple of the time that was lost to slow reads: at most 2 % of all time is lost. */

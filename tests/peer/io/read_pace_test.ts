@@ -24,9 +24,9 @@ Deno.test("ReadPace forgives that a busy machine lets it wait now and then", () 
 
 Deno.test("ReadPace hands a slow disk to the workers after a few reads, and tries it again later", () => {
   const pace = new ReadPace();
-  assertEquals(readAtOnce(pace, { start: 0, ms: 20, most: 100 }), 4);
-  assertFalse(pace.isFast(80 + 50 * 80 - 1));
-  assertEquals(readAtOnce(pace, { start: 80 + 50 * 80, ms: 1, most: 100 }), 4);
+  assertEquals(readAtOnce(pace, { start: 0, ms: 20, most: 100 }), 6);
+  assertFalse(pace.isFast(120 + 50 * 120 - 1));
+  assertEquals(readAtOnce(pace, { start: 120 + 50 * 120, ms: 2, most: 100 }), 6);
 });
 
 Deno.test("ReadPace hands a disk to the workers that is slow in two of three reads", () => {
