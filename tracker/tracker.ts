@@ -131,8 +131,10 @@ export class Tracker {
    * Forgets peers that have not announced for their lifetime.
    *
    * Looks at `slotsMax` slots at most and goes on there next time, so that no call stops the loop for long.
+   *
+   * @returns whether it came to the last slot, so that the next call begins anew
    */
-  sweep(now: number, slotsMax: number): void {
+  sweep(now: number, slotsMax: number): boolean {
     const end = Math.min(this.#sweepAt + slotsMax, this.#table.slotEnd);
     for (let slot = this.#sweepAt; slot < end; slot++) {
       const swarmNumber = this.#table.swarmNumberOf(slot);
@@ -140,7 +142,9 @@ export class Tracker {
       this.#removePeer(slot, this.#swarms.numbered(swarmNumber));
       this.#expiredCount++;
     }
-    this.#sweepAt = end === this.#table.slotEnd ? 0 : end;
+    const isAround = end === this.#table.slotEnd;
+    this.#sweepAt = isAround ? 0 : end;
+    return isAround;
   }
 
   get stats(): TrackerStats {

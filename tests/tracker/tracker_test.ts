@@ -262,10 +262,10 @@ Deno.test("Tracker.sweep() looks at no more slots than it may, and at all of the
   for (let i = 0; i < 100; i++) room.announce(`10.0.0.${i}`, 6881);
   room.now = 1000;
   const counts = Array.from({ length: 5 }, () => {
-    room.tracker.sweep(room.now, 30);
-    return room.tracker.stats.peers;
+    const isAround = room.tracker.sweep(room.now, 30);
+    return [room.tracker.stats.peers, isAround];
   });
-  assertEquals(counts, [70, 40, 10, 0, 0]);
+  assertEquals(counts, [[70, false], [40, false], [10, false], [0, true], [0, false]]);
 });
 
 Deno.test("Tracker.scrape() counts the swarms that are known and leaves out others", () => {

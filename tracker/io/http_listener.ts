@@ -57,9 +57,13 @@ export interface ServerStats extends TrackerStats {
   readonly uptimeSeconds: number;
 }
 
-/** Milliseconds between two sweeps, and slots looked at in each: a million in 50 s, 5 ms at a time if all have expired. */
-const sweepEveryMs = 250;
-const sweepSlotsMax = 5000;
+/** Milliseconds between two sweeps: a million slots are looked at in 50 s. */
+const sweepEveryMs = 100;
+/** Slots looked at in one step of a sweep, and steps at most. */
+const stepSlots = 200;
+const stepsMax = 10;
+/** Milliseconds after which a sweep takes no further step, so that it never stops the loop for long. */
+const sweepMs = 2;
 
 export class TrackerServer {
   readonly #options: TrackerServerOptions;
@@ -89,7 +93,7 @@ export class TrackerServer {
       onFault: (error) => options.onFault?.(error),
       ...(options.limits && { limits: options.limits }),
     });
-    this.#sweeper = setInterval(() => this.#tracker.sweep(options.now(), sweepSlotsMax), sweepEveryMs);
+    this.#sweeper = setInterval(() => this.#sweep(), sweepEveryMs);
   }
 
   /** @throws UserError when the port is in use or the address is not this machine's */
@@ -109,6 +113,14 @@ export class TrackerServer {
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
     await this.#server.close();
+  }
+
+  #sweep(): void {
+    const start = this.#options.now();
+    for (let i = 0; i < stepsMax; i++) {
+      const isAround = this.#tracker.sweep(start, stepSlots);
+      if (isAround || this.#options.now() - start > sweepMs) return;
+    }
   }
 
   /** The handler for whoever asks from there; most come back, and many with a connection for each announce. */
