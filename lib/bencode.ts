@@ -6,7 +6,7 @@
  * repeated keys), lenient where many writers err (key order). Integers are safe integers; keys are latin1 strings,
  * which lose no byte. What the values mean is left to the callers.
  */
-import { type Bytes, latin1FromBytes } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
 import { bencodeDepthMax, bencodeDigitsMax, bencodeKeyBytesMax, bencodeTokensMax } from "./limits.ts";
 
@@ -123,7 +123,8 @@ class Decoder {
     const start = this.#at;
     const bytes = this.#readBytes();
     if (bytes.length > bencodeKeyBytesMax) this.#fail(`has a key of ${bytes.length} bytes`, start);
-    const key = latin1FromBytes(bytes);
+    // In one call, and not by `...`, which takes three times as long: there is a key to every other value.
+    const key = String.fromCharCode.apply(undefined, bytes as unknown as number[]);
     if (entries.has(key)) this.#fail("has the same key twice", start);
     return key;
   }
@@ -154,14 +155,18 @@ class Decoder {
   /** A run of digits without leading zeros; beyond 2^53 the number is inexact, but stays beyond it. */
   #readDigits(): number {
     const start = this.#at;
+    const bytes = this.#bytes;
     let value = 0;
-    for (;; this.#at++) {
-      const byte = this.#bytes[this.#at];
-      if (byte === undefined || byte < byteOf.zero || byte > byteOf.nine) break;
-      if (this.#at - start === bencodeDigitsMax) this.#fail(`has a number of over ${bencodeDigitsMax} digits`, start);
+    let at = start;
+    for (;; at++) {
+      const byte = bytes[at];
+      // Also false for the undefined that lies behind the end.
+      if (!(byte >= byteOf.zero && byte <= byteOf.nine)) break;
+      if (at - start === bencodeDigitsMax) this.#fail(`has a number of over ${bencodeDigitsMax} digits`, start);
       value = value * 10 + (byte - byteOf.zero);
     }
-    if (this.#at === start) this.#failAtByte();
+    this.#at = at;
+    if (at === start) this.#failAtByte();
     if (this.#bytes[start] === byteOf.zero && this.#at - start > 1) {
       this.#fail("has a number with leading zeros", start);
     }
