@@ -1,28 +1,24 @@
 /**
- * The taking half of a torrent: which peer is asked for which block, what becomes of the blocks, and who is to blame.
+ * The taking half of a torrent: when peers are asked for blocks, what becomes of the blocks, and who is to blame.
  *
- * Each piece belongs to one peer, its owner, until nothing else is left to ask for: only then do others help with its
- * open blocks, and at the very end a block is asked of a second peer too (endgame). What is received and not yet on disk
- * is bounded by PieceTable; at the bound no new piece is begun.
+ * Which block it is that a peer is asked for is for BlockChoice to say. What is received and not yet on disk is bounded by
+ * PieceTable; at the bound no new piece is begun.
  */
 import type { Bytes } from "../lib/bytes.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { blockLength, requestersPerBlockMax, snubMs, unwantedBytesMax } from "../lib/limits.ts";
+import { blockLength, snubMs, unwantedBytesMax } from "../lib/limits.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
 import { RateMeter } from "../lib/rate_meter.ts";
 import type { BlockRange } from "../lib/wire/message.ts";
+import { BlockChoice } from "./block_choice.ts";
 import type { ConnectionId, Effect } from "./events.ts";
 import { PieceInquest } from "./piece_inquest.ts";
 import type { PiecePicker } from "./piece_picker.ts";
 import type { ActivePiece, PieceTable } from "./piece_table.ts";
 import type { PeerSession } from "./peer_session.ts";
 
-/** Pieces that we have or have begun before rarity counts: until then any piece is a start. */
-const randomFirstPieces = 4;
-/** Requests in flight above which a peer does not repeat what others were asked for. */
-const endgameInFlightMax = 16;
 /** Milliseconds that a new peer gets to unchoke us before we ask for the pieces that need no unchoke. */
 const allowedFastDelayMs = 2_000;
 /** Milliseconds without requests for a peer that rejects them. */
@@ -34,6 +30,7 @@ export class Downloader {
   readonly #table: PieceTable;
   readonly #picker: PiecePicker;
   readonly #inquest: PieceInquest;
+  readonly #choice: BlockChoice;
   readonly #limiter: RateLimiter;
   readonly #sessions: ReadonlyMap<ConnectionId, PeerSession>;
   readonly #emit: (effect: Effect) => void;
@@ -56,6 +53,7 @@ export class Downloader {
     this.#table = table;
     this.#picker = picker;
     this.#inquest = new PieceInquest(table.layout);
+    this.#choice = new BlockChoice({ table, picker, inquest: this.#inquest, sessions });
     this.#limiter = limiter;
     this.#sessions = sessions;
     this.#emit = emit;
@@ -88,12 +86,14 @@ export class Downloader {
       this.#isThrottled = true;
       return false;
     }
-    const active = this.#nextPieceFor(session);
+    const wasLeft = this.#picker.count > 0;
+    const active = this.#choice.pieceFor(session);
+    if (wasLeft && this.#picker.count === 0) this.#epoch++; // the endgame begins: idle peers may help
     if (active === undefined) {
-      if (session.requests.count < endgameInFlightMax) session.exhaustedAt = this.#epoch;
+      if (this.#choice.isFinalFor(session)) session.exhaustedAt = this.#epoch;
       return false;
     }
-    const block = this.#nextBlockOf(active, session);
+    const block = this.#choice.blockOf(active, session);
     const length = this.#layout.lengthOfBlock(active.piece, block);
     this.#limiter.take(length, now);
     this.#table.requested(active, block);
@@ -207,95 +207,6 @@ export class Downloader {
     this.#table.failed(piece, undefined);
     this.#picker.add(piece);
     this.#epoch++;
-  }
-
-  /** The piece that the peer's next request goes to; it has at least one block for it. */
-  #nextPieceFor(session: PeerSession): ActivePiece | undefined {
-    const current = session.currentPiece;
-    if (current !== undefined && current.openCount > 0 && this.#isOwn(current, session)) return current;
-    session.currentPiece = this.#ownOrOrphanPiece(session) ?? this.#begin(session);
-    return session.currentPiece ?? this.#othersOpenPiece(session) ?? this.#endgamePiece(session);
-  }
-
-  #isOwn(active: ActivePiece, session: PeerSession): boolean {
-    return active.owner === session.connection && this.#table.active(active.piece) === active &&
-      this.#mayAsk(session, active.piece);
-  }
-
-  /** A begun piece with open blocks that is the peer's, or that nobody's it becomes. */
-  #ownOrOrphanPiece(session: PeerSession): ActivePiece | undefined {
-    let orphan: ActivePiece | undefined;
-    for (const active of this.#table.openPieces()) {
-      if (active.owner === session.connection && this.#isOwn(active, session)) return active;
-      if (active.owner === undefined && this.#mayAsk(session, active.piece)) orphan ??= active;
-    }
-    if (orphan !== undefined) orphan.owner = session.connection;
-    return orphan;
-  }
-
-  /** Nothing is left for this peer to begin: it helps with the open blocks of another's piece. */
-  #othersOpenPiece(session: PeerSession): ActivePiece | undefined {
-    for (const active of this.#table.openPieces()) {
-      if (!active.isExclusive && this.#mayAsk(session, active.piece)) return active;
-    }
-    return undefined;
-  }
-
-  /** Starts a missing piece. */
-  #begin(session: PeerSession): ActivePiece | undefined {
-    if (!this.#table.mayActivate) return undefined;
-    const piece = this.#pickFor(session);
-    if (piece === -1) return undefined;
-    this.#picker.remove(piece);
-    const active = this.#table.activate(piece, session.connection);
-    active.isExclusive = this.#inquest.isOpen(piece);
-    if (this.#picker.count === 0) this.#epoch++; // the endgame begins: idle peers may help
-    return active;
-  }
-
-  #pickFor(session: PeerSession): PieceIndex | -1 {
-    if (session.peerChoking) {
-      for (const piece of session.allowedFast) {
-        if (this.#isMissingAt(session, piece)) return piece as PieceIndex;
-      }
-      return -1;
-    }
-    for (let piece = session.suggested.pop(); piece !== undefined; piece = session.suggested.pop()) {
-      if (this.#picker.strategy !== "sequential" && this.#isMissingAt(session, piece)) return piece as PieceIndex;
-    }
-    const begunCount = this.#layout.pieceCount - this.#table.missingCount;
-    return this.#picker.pick(session.has, { isFirst: begunCount < randomFirstPieces });
-  }
-
-  #isMissingAt(session: PeerSession, piece: number): boolean {
-    return session.has.has(piece) && this.#table.isMissing(piece as PieceIndex);
-  }
-
-  /** When nothing is left to begin: a piece with a block that few are asked for, and not this peer. */
-  #endgamePiece(session: PeerSession): ActivePiece | undefined {
-    if (this.#picker.count > 0 || session.requests.count >= endgameInFlightMax) return undefined;
-    for (const active of this.#table.activePieces()) {
-      if (active.isExclusive || !this.#mayAsk(session, active.piece)) continue;
-      if (this.#duplicableBlock(active, session) !== -1) return active;
-    }
-    return undefined;
-  }
-
-  #nextBlockOf(active: ActivePiece, session: PeerSession): number {
-    const block = active.nextOpenBlock();
-    return block !== -1 ? block : this.#duplicableBlock(active, session);
-  }
-
-  #duplicableBlock(active: ActivePiece, session: PeerSession): number {
-    for (let block = 0; block < active.blockCount; block++) {
-      if (active.isReceived(block) || active.requesters[block] >= requestersPerBlockMax) continue;
-      if (!session.requests.has(this.#keyOf(active.piece, block))) return block;
-    }
-    return -1;
-  }
-
-  #mayAsk(session: PeerSession, piece: PieceIndex): boolean {
-    return session.has.has(piece) && (!session.peerChoking || session.allowedFast.has(piece));
   }
 
   /** The block came from one peer: the others need not send it. */

@@ -62,6 +62,8 @@ export class PeerSession {
   readonly grantedFast = new Set<number>();
   /** Pieces that the peer proposed, the latest last. */
   readonly suggested: number[] = [];
+  /** Pieces that we proposed to it and that it has not asked for yet. */
+  readonly proposed = new Set<number>();
 
   readonly requests = new RequestWindow();
   readonly uploads = new UploadQueue();
@@ -273,6 +275,10 @@ export class PeerSession {
   sendAllowedFast(piece: number): void {
     this.grantedFast.add(piece);
     this.#outbox.piece(MessageId.allowedFast, piece);
+  }
+
+  sendSuggest(piece: number): void {
+    this.#outbox.piece(MessageId.suggest, piece);
   }
 
   sendRequest(piece: number, begin: number, length: number): void {

@@ -130,6 +130,14 @@ export class PiecePicker {
     return -1;
   }
 
+  /** Whether {@linkcode pick} could choose this missing piece for who has it: then whoever proposes it has a say. */
+  mayPick(piece: PieceIndex, { isFirst = false } = {}): boolean {
+    if (this.strategy === "sequential") return false;
+    if (this.strategy === "random" || isFirst) return true;
+    const availability = this.#availability[piece];
+    return availability === 0 || this.#bucketEnd[availability - 1] === 0;
+  }
+
   /** From a random place of `#order` between `start` and `end`, once around. */
   #pickBetween(has: Bitfield, start: number, end: number): PieceIndex | -1 {
     const size = end - start;

@@ -84,7 +84,7 @@ export class Torrent {
     });
     const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
     this.#downloader = new Downloader({ ...shared, picker, limiter: options.downloadLimiter });
-    this.#uploader = new Uploader({ ...shared, limiter: options.uploadLimiter, random });
+    this.#uploader = new Uploader({ ...shared, picker, limiter: options.uploadLimiter, random });
   }
 
   get isComplete(): boolean {
@@ -226,7 +226,7 @@ export class Torrent {
   /** The peer was taken out: what it was asked for and what it has are to be had elsewhere. */
   #onGone(session: PeerSession): void {
     this.#downloader.releaseAll(session);
-    this.#uploader.onClosed(this.#now);
+    this.#uploader.onClosed(session, this.#now);
     this.#availability.onGone(session);
     if (!this.#isStopped) this.#downloader.fillAll(this.#now);
   }
@@ -241,6 +241,7 @@ export class Torrent {
         return this.#uploader.onRequest(session, message, this.#now);
       case "have":
         this.#availability.onHave(session, message.piece);
+        this.#uploader.onHave(session, message.piece);
         return this.#onNews(session);
       case "bitfield":
       case "haveAll":

@@ -22,6 +22,8 @@ import { allowedFastPieces } from "../lib/wire/allowed_fast.ts";
 import type { BlockRange } from "../lib/wire/message.ts";
 import { type ChokeCandidate, chooseUnchoked } from "./choker.ts";
 import type { CheckedBlockRange, ConnectionId, Effect } from "./events.ts";
+import type { PiecePicker } from "./piece_picker.ts";
+import { PieceSpread } from "./piece_spread.ts";
 import type { PieceTable } from "./piece_table.ts";
 import type { PeerSession } from "./peer_session.ts";
 
@@ -29,22 +31,25 @@ import type { PeerSession } from "./peer_session.ts";
 const chokeGraceMs = 10_000;
 /** Under a limit blocks leave in batches this small, so that all peers see some of it. */
 const throttledBatchesPerSecond = 200;
+/** Of so many rounds under a limit one goes strictly by who waits longest. */
+const evenRoundEvery = 16;
 
 export class Uploader {
   readonly meter = new RateMeter();
   readonly #table: PieceTable;
   readonly #limiter: RateLimiter;
   readonly #sessions: ReadonlyMap<ConnectionId, PeerSession>;
+  readonly #spread: PieceSpread;
   readonly #random: () => number;
   readonly #emit: (effect: Effect) => void;
   #nextRoundAt = 0;
-  /** The limiter let somebody wait. */
-  #isThrottled = false;
-  /** Whose turn it is under the limiter. */
-  #turn = 0;
+  /** Those whom the limiter lets wait, who came first in front. */
+  readonly #line = new Set<PeerSession>();
+  #roundCount = 0;
 
-  constructor({ table, limiter, sessions, random, emit }: {
+  constructor({ table, picker, limiter, sessions, random, emit }: {
     table: PieceTable;
+    picker: PiecePicker;
     limiter: RateLimiter;
     sessions: ReadonlyMap<ConnectionId, PeerSession>;
     random: () => number;
@@ -53,13 +58,14 @@ export class Uploader {
     this.#table = table;
     this.#limiter = limiter;
     this.#sessions = sessions;
+    this.#spread = new PieceSpread({ table, picker, sessions, random });
     this.#random = random;
     this.#emit = emit;
   }
 
   /** When the limiter lets the next block pass; Infinity while nobody waits for it. */
   wakeAt(now: number): number {
-    return this.#isThrottled ? this.#limiter.readyAt(now) : Infinity;
+    return this.#line.size > 0 ? this.#limiter.readyAt(now) : Infinity;
   }
 
   /** Grants the pieces that the peer may have while choked (BEP 6). */
@@ -78,13 +84,22 @@ export class Uploader {
   onNotInterested(session: PeerSession, now: number): void {
     for (const range of session.uploads.drain()) session.sendReject(range);
     this.#fillSlots(now);
+    this.#spread.onLeft();
+  }
+
+  /** The peer has one piece more. */
+  onHave(session: PeerSession, piece: number): void {
+    this.#spread.onTaken(session, piece);
   }
 
   /** The peer asks for a block: queued, rejected, or too wrong to go on. */
   onRequest(session: PeerSession, range: BlockRange, now: number): void {
     const checked = this.#check(range);
     const isAllowed = !session.amChoking || session.grantedFast.has(range.piece);
-    if (checked !== undefined && isAllowed && session.uploads.push(checked)) return;
+    if (checked !== undefined && isAllowed && session.uploads.push(checked)) {
+      if (range.begin === 0) this.#spread.onAsked(session, checked.piece);
+      return;
+    }
     session.sendReject(range);
     const crossedOurChoke = session.amChoking && now - session.chokeChangedAt < chokeGraceMs;
     if (checked !== undefined && (isAllowed || crossedOurChoke)) return;
@@ -97,25 +112,10 @@ export class Uploader {
     if (checked !== undefined && session.uploads.cancel(checked)) session.sendReject(range);
   }
 
-  /** Has the next blocks read for the peer, unless enough waits for it. */
+  /** Has the next blocks read for the peer, unless enough waits for it; under the limiter it lines up behind others. */
   serve(session: PeerSession, now: number): void {
     if (!this.#maySend(session)) return;
-    const ranges: CheckedBlockRange[] = [];
-    let byteCount = 0;
-    const batchBytes = Math.min(uploadBatchBytesMax, this.#limiter.bytesPerSecond / throttledBatchesPerSecond);
-    for (let range = session.uploads.peek(); range !== undefined; range = session.uploads.peek()) {
-      if (byteCount + range.length > batchBytes && ranges.length > 0) break;
-      if (!this.#limiter.take(range.length, now)) {
-        this.#isThrottled = true;
-        break;
-      }
-      session.uploads.shift();
-      ranges.push(range);
-      byteCount += range.length;
-    }
-    if (ranges.length === 0) return;
-    session.isReading = true;
-    this.#emit({ kind: "readBlocks", connection: session.connection, ranges });
+    if (this.#line.size > 0 || !this.#readNext(session, now)) this.#line.add(session);
   }
 
   /** The peer asked for something, and enough of what went before has left: else the next event of the peer serves it. */
@@ -123,16 +123,45 @@ export class Uploader {
     return session.uploads.count > 0 && !session.isReading && session.outboxBytes < uploadBatchBytesMax;
   }
 
-  /** The limiter is ready again: each peer gets a block in turn, beginning behind the one that was served last. */
-  serveThrottled(now: number): void {
-    if (!this.#isThrottled) return;
-    this.#isThrottled = false;
-    const waiting = [...this.#sessions.values()].filter((session) => this.#maySend(session));
-    for (let i = 0; i < waiting.length && !this.#isThrottled; i++) {
-      this.serve(waiting[(this.#turn + i) % waiting.length], now);
-      if (this.#isThrottled) this.#turn += i;
+  /** False when the limiter lets nothing pass. */
+  #readNext(session: PeerSession, now: number): boolean {
+    const ranges: CheckedBlockRange[] = [];
+    let byteCount = 0;
+    const batchBytes = Math.min(uploadBatchBytesMax, this.#limiter.bytesPerSecond / throttledBatchesPerSecond);
+    for (let range = session.uploads.peek(); range !== undefined; range = session.uploads.peek()) {
+      if (byteCount + range.length > batchBytes && ranges.length > 0) break;
+      if (!this.#limiter.take(range.length, now)) break;
+      session.uploads.shift();
+      ranges.push(range);
+      byteCount += range.length;
     }
-    if (waiting.some((session) => this.#maySend(session))) this.#isThrottled = true;
+    if (ranges.length === 0) return false;
+    session.isReading = true;
+    this.#emit({ kind: "readBlocks", connection: session.connection, ranges });
+    return true;
+  }
+
+  /**
+   * The limiter is ready again. What nobody got before goes first, so that there soon is something to pass on; but not
+   * always, so that nobody waits in vain for what others have and do not give.
+   */
+  serveThrottled(now: number): void {
+    if (this.#line.size === 0) return;
+    const isFirst = (session: PeerSession) => !this.#spread.isRepeat(session, session.uploads.peek()!.piece);
+    if (this.#roundCount++ % evenRoundEvery !== 0 && !this.#serveLine(isFirst, now)) return;
+    this.#serveLine(() => true, now);
+  }
+
+  /** Whoever waits longest is first, and then last in line with what is left for it. False when the limit is reached. */
+  #serveLine(isServed: (session: PeerSession) => boolean, now: number): boolean {
+    for (const session of this.#line) {
+      if (this.#maySend(session)) {
+        if (!isServed(session)) continue;
+        if (!this.#readNext(session, now)) return false;
+      }
+      this.#line.delete(session);
+    }
+    return true;
   }
 
   /** The blocks are here. */
@@ -178,8 +207,10 @@ export class Uploader {
   }
 
   /** The peer is gone: its slot is free. */
-  onClosed(now: number): void {
+  onClosed(session: PeerSession, now: number): void {
+    this.#line.delete(session);
     this.#fillSlots(now);
+    this.#spread.onLeft();
   }
 
   /** Gives slots that nobody uses to those who have waited longest, without waiting for the next round. */
@@ -199,6 +230,7 @@ export class Uploader {
 
   #setChoking(session: PeerSession, choking: boolean, now: number): void {
     if (session.amChoking === choking) return;
+    if (!choking) this.#spread.propose(session);
     session.setChoking(choking, now);
     if (!choking) return;
     for (const range of session.uploads.drain()) session.sendReject(range);

@@ -203,3 +203,69 @@ Deno.test("Torrent under the strategy sequential is not led astray by suggestion
   });
   assertEquals(peer.openRequests[0].piece, 0);
 });
+
+Deno.test("Torrent passes over a suggested piece while a rarer one is missing, and comes back to it", () => {
+  const stage = new TorrentStage(content);
+  const common = stage.join({ has: bitfieldOf("****** *****") });
+  common.say((out) => out.bare(MessageId.unchoke));
+  const begun = piecesOf(common.openRequests);
+  const [suggested] = [0, 1, 2, 3, 4, 5, 7, 8].filter((piece) => !begun.includes(piece));
+  const peer = stage.join({ has: Bitfield.full(12) });
+  peer.say((out) => {
+    out.piece(MessageId.suggest, suggested);
+    out.bare(MessageId.unchoke);
+  });
+  assertEquals(piecesOf(peer.openRequests).slice(0, 2), [6, suggested]);
+});
+
+/** 100 pieces of 4 blocks. */
+const long = makeContent({ totalLength: 100 * 4 * blockLength, pieceLength: 4 * blockLength });
+
+/** A peer that delivers so fast that all the rest is asked of it. */
+function busyPeer(stage: TorrentStage): ScriptedPeer {
+  const busy = stage.joinSeed();
+  while (piecesOf(busy.openRequests).length < 20) busy.answerAll();
+  return busy;
+}
+
+Deno.test("Torrent has an idle peer take over the piece that a busy one would send last, instead of fetching it twice", () => {
+  const stage = new TorrentStage(long);
+  const busy = busyPeer(stage);
+  const last = piecesOf(busy.openRequests).at(-2)!;
+  const has = Bitfield.empty(100);
+  has.set(last);
+  const idle = stage.join({ has });
+  idle.say((out) => out.bare(MessageId.unchoke));
+  assertEquals(piecesOf(idle.openRequests), [last]);
+  assertEquals(idle.openRequests.length, 4);
+  assertEquals(busy.heardOf("cancel").map(({ piece }) => piece), [last, last, last, last]);
+  assertEquals(sharedRequests(busy, idle), []);
+  idle.serve();
+  busy.serve();
+  assert(stage.torrent.isComplete);
+});
+
+Deno.test("Torrent has nobody take over what a peer has begun to send, or will have sent soon", () => {
+  const stage = new TorrentStage(long);
+  const busy = busyPeer(stage);
+  const [first] = busy.openRequests;
+  busy.sayBlock(first);
+  const has = Bitfield.empty(100);
+  has.set(first.piece);
+  const idle = stage.join({ has });
+  idle.say((out) => out.bare(MessageId.unchoke));
+  assertEquals(busy.heardOf("cancel"), []);
+
+  const calm = new TorrentStage(long);
+  const one = calm.joinSeed();
+  assertEquals(one.openRequests.length, requestsInFlightMin);
+  const other = calm.join({ has: bitfieldFrom(long.layout.pieceCount, piecesOf(one.openRequests)) });
+  other.say((out) => out.bare(MessageId.unchoke));
+  assertEquals(one.heardOf("cancel"), []);
+});
+
+function bitfieldFrom(length: number, pieces: readonly number[]): Bitfield {
+  const bitfield = Bitfield.empty(length);
+  for (const piece of pieces) bitfield.set(piece);
+  return bitfield;
+}

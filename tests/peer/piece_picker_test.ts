@@ -177,3 +177,13 @@ Deno.test("PiecePicker agrees with a naive model under 40,000 seeded operations"
     }
   }
 });
+
+Deno.test("PiecePicker.mayPick() is true of the rarest, of any at the start and at random, of none in sequence", () => {
+  const may = (options: Parameters<typeof draw>[0], isFirst = false) =>
+    [...options.availability].map((_, piece) => draw(options).mayPick(pieceOf(piece), { isFirst }));
+  assertEquals(may({ availability: "2131" }), [false, true, false, true]);
+  assertEquals(may({ availability: "2031", have: " *  " }), [false, true, false, true]);
+  assertEquals(may({ availability: "2131" }, true), [true, true, true, true]);
+  assertEquals(may({ availability: "2131", strategy: "random" }), [true, true, true, true]);
+  assertEquals(may({ availability: "2131", strategy: "sequential" }, true), [false, false, false, false]);
+});

@@ -40,6 +40,22 @@ Deno.test("an upload limit is shared by the peers, evenly", () => {
   for (const bytes of received) assertAlmostEquals(bytes, 10e6, 1e6, `received ${received}`);
 });
 
+Deno.test("an upload limit that is high is shared evenly too, with who came first", () => {
+  const swarm = new VirtualSwarm(makeContent({ totalLength: 64e6, pieceLength: 2 ** 18 }));
+  const seed = swarm.seed({ uploadLimit: 20e6 });
+  const leechers = Array.from({ length: 4 }, () => {
+    const leecher = swarm.join({ uploadLimit: 1 });
+    swarm.introduce(leecher, [seed]);
+    swarm.runFor(20);
+    return leecher;
+  });
+  const downloaded = () => leechers.map((leecher) => leecher.torrent.stats(swarm.now).downloadedBytes);
+  const before = downloaded();
+  swarm.runFor(2_000);
+  const received = downloaded().map((bytes, index) => bytes - before[index]);
+  for (const bytes of received) assertAlmostEquals(bytes, 10e6, 0.5e6, `received ${received}`);
+});
+
 Deno.test("a download limit is spent on all peers alike", () => {
   const swarm = new VirtualSwarm(content);
   const seeds = [swarm.seed(), swarm.seed(), swarm.seed()];
