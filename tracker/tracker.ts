@@ -5,7 +5,7 @@
  * codecs' and io's business; UDP can share all of this.
  */
 import type { Bytes } from "../lib/bytes.ts";
-import { idLength, type InfoHash, type PeerId } from "../lib/ids.ts";
+import { idLength, type InfoHash } from "../lib/ids.ts";
 import {
   announceIntervalMinMs,
   peerLifetimeMinMs,
@@ -89,7 +89,7 @@ export class Tracker {
   announce(request: AnnounceRequest, asker: Asker, now: number): AnnounceAnswer {
     this.#announceCount++;
     asker.setPort(request.port);
-    decodePeerId(request.peerId, this.#peerId);
+    this.#peerId.setFromHex(request.peerId);
     this.#told.clear();
     const isStopping = request.event === "stopped";
     const swarm = this.#swarms.find(request.infoHash) ?? (isStopping ? undefined : this.#addSwarm(request.infoHash));
@@ -224,14 +224,4 @@ export class Tracker {
       externalIp: asker.isLoopback ? undefined : asker.address,
     };
   }
-}
-
-/** A peer id's 20 bytes from its lower-case hex digits, without making an array for them. */
-function decodePeerId(peerId: PeerId, target: Bytes): void {
-  for (let i = 0; i < idLength; i++) target[i] = (digitOf(peerId, 2 * i) << 4) | digitOf(peerId, 2 * i + 1);
-}
-
-function digitOf(hex: string, at: number): number {
-  const code = hex.charCodeAt(at);
-  return code < 0x3a ? code - 0x30 : code - 0x57;
 }
