@@ -25,7 +25,7 @@ Deno.test("RateLimiter without a limit lets everything pass at once", () => {
 for (const rate of [10_000, 100_000, 1_000_000, 20_000_000, 1_000_000_000]) {
   Deno.test(`RateLimiter lets ${rate} bytes a second pass, within 5 %, also when it is asked late`, () => {
     const random = seededRandom(rate);
-    for (const lateMs of [() => 0, () => random() * 20]) {
+    for (const lateMs of [() => 0, () => random() * 20, () => random() * 200]) {
       const seconds = Math.max(20, (20 * 32_768) / rate);
       const passed = passIn(new RateLimiter(rate), { ms: seconds * 1_000, lateMs });
       assertAlmostEquals(passed / seconds, rate, rate * 0.05 + block / seconds);
@@ -39,6 +39,15 @@ Deno.test("RateLimiter lets no more than its burst and a block pass at once afte
   let passed = 0;
   while (limiter.take(block, 3_600_000)) passed += block;
   assertLessOrEqual(passed, 50_000 + block);
+});
+
+Deno.test("RateLimiter makes up for a quarter of a second at most, when who was refused comes late", () => {
+  const limiter = new RateLimiter(1_000_000);
+  while (limiter.take(block, 0));
+  let passed = 0;
+  while (limiter.take(block, 10_000)) passed += block;
+  assertLessOrEqual(passed, 250_000 + block);
+  assertGreater(passed, 250_000 - block);
 });
 
 Deno.test("RateLimiter.readyAt() is the moment from which take() succeeds", () => {
