@@ -57,15 +57,17 @@ export const uploadBatchBytesMax = 512 * KiB;
 export const uploadQueueMax = 2000;
 /** Requests in flight to a peer that named no `reqq`. */
 export const requestsInFlightDefault = 250;
-/** Requests in flight to one peer, whatever its `reqq`: 32 MiB of blocks. */
-export const requestsInFlightMax = 2000;
+/** Requests in flight to one peer, whatever its `reqq`: 16 MiB of blocks, what 10 Gbit/s carry in 13 ms. */
+export const requestsInFlightMax = 1024;
 /** Requests in flight before a rate is known, and the least that is kept with a peer that delivers. */
 export const requestsInFlightMin = 32;
 
 // A torrent's transfer (peer/)
 
 /** Bytes of pieces that are being received, checked or written; above it no new piece is begun. Two pieces at least. */
-export const pieceBufferBytesMax = 48 * MiB;
+export const pieceBufferBytesMax = 32 * MiB;
+/** The same, in pieces: with small ones their number costs more than their bytes. */
+export const pieceBuffersMax = 1024;
 /** Peers that may ask for the same block at once in the endgame. */
 export const requestersPerBlockMax = 2;
 /** Peers of one torrent that are connected or being dialled, unless the user says another number. */

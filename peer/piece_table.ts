@@ -4,13 +4,13 @@
  * A piece is exactly one of missing, active, checking and have:
  *   missing --activate--> active --toChecking--> checking --stored--> have
  *   active --abandon--> missing; checking --failed--> missing
- * The memory of active and checking pieces is counted against `pieceBufferBytesMax` and used again.
+ * The memory of active and checking pieces is counted against `pieceBufferBytesMax` and `pieceBuffersMax`, and used again.
  */
 import { Bitfield } from "../lib/bitfield.ts";
 import type { Bytes } from "../lib/bytes.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { blockLength, pieceBufferBytesMax } from "../lib/limits.ts";
+import { blockLength, pieceBufferBytesMax, pieceBuffersMax } from "../lib/limits.ts";
 import type { ConnectionId } from "./events.ts";
 
 const stateMissing = 0;
@@ -123,6 +123,7 @@ export class PieceTable {
   /** Whether the memory for one more piece may be taken. */
   get mayActivate(): boolean {
     const count = this.#active.size + this.#checking.size;
+    if (count >= pieceBuffersMax) return false;
     return count < 2 || (count + 1) * this.layout.pieceLength <= pieceBufferBytesMax;
   }
 

@@ -1,8 +1,8 @@
 /**
  * The files of one torrent as pieces: what commands and the storage ask of the disk workers.
  *
- * Owns one table in a PiecePool. Reads, stores and checks run on any of its threads, in no promised order; only `readNow`
- * runs on the caller's.
+ * Owns one table in a PiecePool. Reads, stores and checks run on any of its threads, in no promised order; only what
+ * is named "now" runs on the caller's.
  */
 import type { Bytes } from "../bytes.ts";
 import type { PieceIndex } from "../ids.ts";
@@ -35,7 +35,7 @@ export class PieceFiles {
   readonly #layout: Layout;
   readonly #table: Omit<FileTable, "id">;
   readonly #tableId: number;
-  /** For what is read on this thread; opened when that happens first. */
+  /** For what is done on this thread; opened when that happens first. */
   #ownDisk: PieceDisk | undefined;
 
   constructor({ pool, layout, paths, lengths, hashes, writable }: PieceFilesOptions) {
@@ -82,12 +82,17 @@ export class PieceFiles {
    * @throws UserError on a disk error or a short file
    */
   readNow(offset: number, target: Bytes): void {
-    this.#ownDisk ??= this.#openOwnDisk();
-    try {
-      this.#ownDisk.read(this.#tableId, { offset, target });
-    } catch (error) {
-      throw error instanceof DiskFault ? errorOfFailure(error.failure) : error;
-    }
+    this.#onThisThread((disk) => disk.read(this.#tableId, { offset, target }));
+  }
+
+  /**
+   * `store` at once and on this thread, for torrents that are done before a worker has started.
+   *
+   * @returns whether the hash was right
+   * @throws UserError on a disk error
+   */
+  storeNow(piece: PieceIndex, bytes: Bytes): boolean {
+    return this.#onThisThread((disk) => disk.store(this.#tableId, { piece, bytes }));
   }
 
   /** Whether a file exists and holds something else than zeros; rejects with UserError. */
@@ -138,10 +143,16 @@ export class PieceFiles {
     this.#ownDisk = undefined;
   }
 
-  #openOwnDisk(): PieceDisk {
-    const disk = new PieceDisk();
-    disk.open({ ...this.#table, id: this.#tableId });
-    return disk;
+  #onThisThread<T>(work: (disk: PieceDisk) => T): T {
+    if (this.#ownDisk === undefined) {
+      this.#ownDisk = new PieceDisk();
+      this.#ownDisk.open({ ...this.#table, id: this.#tableId });
+    }
+    try {
+      return work(this.#ownDisk);
+    } catch (error) {
+      throw error instanceof DiskFault ? errorOfFailure(error.failure) : error;
+    }
   }
 }
 

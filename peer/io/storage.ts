@@ -8,6 +8,7 @@
 import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
+import { bytesWorthAWorker } from "../../lib/limits.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import { PieceFiles } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";
@@ -25,12 +26,17 @@ import {
   sourceState,
   surveyDestination,
 } from "./destination.ts";
+import { DiskPace } from "./disk_pace.ts";
 import { foreignFileError, isForeign } from "./foreign_files.ts";
 import { PieceCache } from "./piece_cache.ts";
 import { planCheck, runsOf, sampleOf, vouchedFiles } from "./piece_check.ts";
-import { ReadPace } from "./read_pace.ts";
 import { flushFiles, ResumeFile } from "./resume_file.ts";
 import type { ResumeState } from "../resume.ts";
+
+/** Milliseconds for 1 MiB read from memory into fresh memory, at most. */
+const fastReadMs = 1.5;
+/** Milliseconds for 1 MiB hashed and written to memory, a few new files included, at most. */
+const fastStoreMs = 5;
 
 export interface StorageOptions {
   readonly metainfo: Metainfo;
@@ -52,7 +58,10 @@ export class Storage {
   readonly #paths: readonly string[];
   readonly #files: PieceFiles;
   readonly #cache: PieceCache;
-  readonly #pace = new ReadPace();
+  readonly #readPace = new DiskPace(fastReadMs);
+  readonly #storePace = new DiskPace(fastStoreMs);
+  /** So little is missing that no worker is worth starting. */
+  #isSmall = false;
   readonly #resumeFile: ResumeFile;
   #states: FileState[];
   /** By file: it was not there before we came. */
@@ -129,6 +138,7 @@ export class Storage {
       if (statuses[piece] === PieceStatus.good) this.have.set(piece);
       else this.have.clear(piece);
     }
+    this.#isSmall = (this.have.length - this.have.count) * metainfo.pieceLength <= bytesWorthAWorker;
     if (mode === "seed") return this.have;
     await this.#refuseForeign(statuses);
     prepareDestination({ metainfo, directory, isWanted });
@@ -169,7 +179,14 @@ export class Storage {
   }
 
   async #store(piece: PieceIndex, buffer: Bytes): Promise<{ ok: boolean; buffer: Bytes }> {
-    const stored = await this.#files.store(piece, buffer);
+    const start = performance.now();
+    let stored;
+    if (this.#isSmall && this.#storePace.isFast(start)) {
+      stored = { ok: this.#files.storeNow(piece, buffer), buffer };
+      this.#storePace.took(buffer.length, start, performance.now());
+    } else {
+      stored = await this.#files.store(piece, buffer);
+    }
     if (!stored.ok) return stored;
     this.have.set(piece);
     for (const { fileIndex } of this.#options.metainfo.layout.spansOfPiece(piece)) {
@@ -190,9 +207,9 @@ export class Storage {
 
   #readNow(offset: number, target: Bytes): boolean {
     const start = performance.now();
-    if (!this.#pace.isFast(start)) return false;
+    if (!this.#readPace.isFast(start)) return false;
     this.#files.readNow(offset, target);
-    this.#pace.took(target.length, start, performance.now());
+    this.#readPace.took(target.length, start, performance.now());
     return true;
   }
 

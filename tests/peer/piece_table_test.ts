@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import { Layout } from "../../lib/layout.ts";
-import { blockLength, MiB, pieceBufferBytesMax } from "../../lib/limits.ts";
+import { blockLength, MiB, pieceBufferBytesMax, pieceBuffersMax } from "../../lib/limits.ts";
 import { type ActivePiece, PieceTable } from "../../peer/piece_table.ts";
 import { bitfieldOf } from "./virtual_disk.ts";
 
@@ -159,4 +160,12 @@ Deno.test("PieceTable counts checking pieces against the memory bound", () => {
   assertEquals(table.mayActivate, false);
   table.stored(piece(1), second.buffer);
   assertEquals(table.mayActivate, true);
+});
+
+Deno.test("PieceTable begins no more small pieces than its bound", () => {
+  const layout = new Layout({ pieceLength: blockLength, fileLengths: [2 * pieceBuffersMax * blockLength] });
+  const table = new PieceTable(layout, Bitfield.empty(layout.pieceCount));
+  let count = 0;
+  while (table.mayActivate) table.activate(piece(count++), 1);
+  assertEquals(count, pieceBuffersMax);
 });

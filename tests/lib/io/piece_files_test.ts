@@ -66,6 +66,20 @@ Deno.test("PieceFiles.read() rejects with the path of a file that is short or go
   );
 });
 
+Deno.test("PieceFiles.storeNow() writes a piece at once, a wrong one never, and throws with the path", async () => {
+  await using folder = await TempFolder.make();
+  using pool = new PiecePool({ workerCount: 1 });
+  const files = open(sample, { folder, pool, writable: true });
+  const wrong = sample.piece(0);
+  wrong[77] ^= 1;
+  assertEquals(files.storeNow(0 as PieceIndex, wrong), false);
+  assertEquals(files.storeNow(0 as PieceIndex, sample.piece(0)), true);
+  assertEquals((await Deno.readFile(folder.at("f0"))).subarray(0, 65_536), sample.piece(0));
+  await Deno.mkdir(folder.at("f1"));
+  assertThrows(() => files.storeNow(3 as PieceIndex, sample.piece(3)), UserError, `write ${folder.at("f1")}`);
+  files.close();
+});
+
 Deno.test("PieceFiles.readNow() gives the same at once, or throws with the path", async () => {
   await using folder = await TempFolder.make();
   using pool = new PiecePool({ workerCount: 1 });
