@@ -73,6 +73,19 @@ Deno.test("Swarm.sample() gives every peer its turn, about equally", () => {
   for (const slot of leechers) assert(Math.abs((counts.get(slot) ?? 0) - 200) < 67, String(counts.get(slot)));
 });
 
+Deno.test("Swarm.sample() gives every peer of a large swarm its turn, and none twice", () => {
+  const { swarm } = makeSwarm(0, 10_000);
+  const dice = new Dice(0.3);
+  const counts = new Array<number>(10_000).fill(0);
+  for (let i = 0; i < 10_000; i++) {
+    const slots = sample(swarm, 50, false, dice);
+    assertEquals(new Set(slots).size, 50);
+    for (const slot of slots) counts[slot]++;
+  }
+  // 50 are expected of each; six standard deviations are 42.
+  for (const count of counts) assert(Math.abs(count - 50) < 42, String(count));
+});
+
 Deno.test("Swarm.sample() gives some of each kind, in proportion", () => {
   const seedsAmong = (seeds: number, leechers: number, count: number) => {
     const { swarm, table } = makeSwarm(seeds, leechers);
