@@ -2,7 +2,7 @@
 import { aria2 } from "../interop/aria2.ts";
 import type { Client, Peer } from "../interop/client.ts";
 import { libtorrent } from "../interop/libtorrent.ts";
-import { localbt, startTracker } from "../interop/localbt.ts";
+import { eventsOf, localbt, LocalbtPeer, startTracker } from "../interop/localbt.ts";
 import { type Contender, contest } from "./contest.ts";
 import { Meter } from "./meter.ts";
 import { fastest, type Row, type Sample, withGoal, withRivalGoal } from "./report.ts";
@@ -24,7 +24,7 @@ interface Swarm {
   readonly length: number;
 }
 
-/** 4 and 8 downloaders of one kind behind a seeder at 20 MB/s, ours and the rivals in turn; then 32 of ours. */
+/** 4 and 8 downloaders of one kind behind a seeder at 20 MB/s, ours and the rivals in turn; then 32 of a quarter. */
 export async function benchSwarm({ rounds, length }: { rounds: number; length: number }): Promise<Row[]> {
   const rows: Row[] = [];
   for (const downloaderCount of [4, 8]) {
@@ -36,8 +36,9 @@ export async function benchSwarm({ rounds, length }: { rounds: number; length: n
     const rival = fastest(taken.filter((row) => !row.isOurs));
     rows.push(...taken.map((row) => row.isOurs ? withRivalGoal(withBoundGoal(row), rival, { times: 1 }) : row));
   }
-  const large = contenderOf({ from: localbt, to: localbt, downloaderCount: 32, length: length / 4 });
-  rows.push(...await contest({ part: "swarm", rounds: 1 }, [large]));
+  const many = { downloaderCount: 32, length: length / 4 };
+  const large = [{ from: localbt, to: localbt, ...many }, { from: libtorrent, to: aria2, ...many }];
+  rows.push(...await contest({ part: "swarm", rounds: 1 }, large.map(contenderOf)));
   return rows;
 }
 
@@ -90,6 +91,7 @@ async function runSwarm({ from, to, downloaderCount, length }: Swarm): Promise<S
       seconds,
       timesBound: seconds * uploadLimit / length,
       firstSeconds: Math.min(...finishedAt),
+      ...(seeder instanceof LocalbtPeer && { copiesSent: uploadedBytes(seeder) / length }),
       seederCpuSeconds,
       cpuSecondsEach: costs.reduce((sum, cost) => sum + cost.cpuSeconds, 0) / costs.length,
       peakMB: Math.max(...costs.map((cost) => cost.peakMegabytes)),
@@ -97,4 +99,9 @@ async function runSwarm({ from, to, downloaderCount, length }: Swarm): Promise<S
   } finally {
     for (const meter of [...meters, seederMeter]) meter.stop();
   }
+}
+
+/** What ours gave, by its last word. */
+function uploadedBytes(seeder: LocalbtPeer): number {
+  return Number(eventsOf(seeder.child, "done")[0]?.uploadedBytes);
 }
