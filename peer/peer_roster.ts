@@ -7,6 +7,7 @@
 import { type Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { PeerId } from "../lib/ids.ts";
+import { BatchMemory } from "../lib/wire/batch_memory.ts";
 import type { ConnectionId, Effect } from "./events.ts";
 import { PeerPool } from "./peer_pool.ts";
 import { PeerSession } from "./peer_session.ts";
@@ -20,6 +21,8 @@ export class PeerRoster {
   readonly sessions = new Map<ConnectionId, PeerSession>();
   /** Sessions with bytes to write; emptied by Torrent at the end of a turn. */
   readonly unflushed = new Set<PeerSession>();
+  /** For what is sent to all of them. */
+  readonly #memory = new BatchMemory();
   readonly #byPeerId = new Map<PeerId, PeerSession>();
   readonly #bannedPeerIds = new Set<PeerId>();
   readonly #pool = new PeerPool();
@@ -82,6 +85,7 @@ export class PeerRoster {
       pieceCount: this.#pieceCount,
       now,
       unflushed: this.unflushed,
+      memory: this.#memory,
     });
     this.sessions.set(connection, session);
     if (isOutgoing) this.#pool.connected(endpoint);

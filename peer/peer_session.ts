@@ -19,7 +19,9 @@ import {
 } from "../lib/wire/extended.ts";
 import { FrameReader } from "../lib/wire/frame.ts";
 import { decodeHandshake, encodeHandshake, type Handshake } from "../lib/wire/handshake.ts";
-import { decodeMessage, type Message, MessageId, MessageWriter } from "../lib/wire/message.ts";
+import type { BatchMemory } from "../lib/wire/batch_memory.ts";
+import { decodeMessage, type Message, MessageId } from "../lib/wire/message.ts";
+import { MessageWriter } from "../lib/wire/message_writer.ts";
 import type { ConnectionId } from "./events.ts";
 import type { ActivePiece } from "./piece_table.ts";
 import { RequestWindow } from "./request_window.ts";
@@ -84,7 +86,7 @@ export class PeerSession {
 
   readonly #pieceCount: number;
   readonly #frames = new FrameReader();
-  readonly #out = new MessageWriter();
+  readonly #out: MessageWriter;
   readonly #unflushed: Set<PeerSession>;
   #receivedAt: number;
   #sentAt: number;
@@ -94,7 +96,7 @@ export class PeerSession {
   #isFirstOfPieces = true;
 
   constructor(
-    { connection, endpoint, isOutgoing, pieceCount, now, unflushed }: {
+    { connection, endpoint, isOutgoing, pieceCount, now, unflushed, memory }: {
       connection: ConnectionId;
       endpoint: Endpoint;
       isOutgoing: boolean;
@@ -102,9 +104,11 @@ export class PeerSession {
       now: number;
       /** Where the session enters itself when it has something to write. */
       unflushed: Set<PeerSession>;
+      memory?: BatchMemory;
     },
   ) {
     this.#unflushed = unflushed;
+    this.#out = new MessageWriter(memory);
     this.connection = connection;
     this.endpoint = endpoint;
     this.isOutgoing = isOutgoing;
@@ -319,6 +323,5 @@ export class PeerSession {
     this.isWriting = false;
     if (this.#out.length > 0) this.#unflushed.add(this);
     this.#out.recycle(bytes);
-    if (this.uploads.count === 0) this.#out.shrink();
   }
 }

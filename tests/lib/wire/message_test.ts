@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertLess, assertStrictEquals, assertThrows } from "@std/assert";
-import { type Bytes, parseHex } from "../../../lib/bytes.ts";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { parseHex } from "../../../lib/bytes.ts";
 import { ProtocolError } from "../../../lib/errors.ts";
-import { decodeMessage, type Message, MessageId, MessageWriter } from "../../../lib/wire/message.ts";
+import { decodeMessage, type Message, MessageId } from "../../../lib/wire/message.ts";
+import { MessageWriter } from "../../../lib/wire/message_writer.ts";
 import { isTaken, mutationsOf, truncationsOf } from "../mutations.ts";
 
 const hex = (text: string) => parseHex(text.replaceAll(" ", ""))!;
@@ -143,66 +144,4 @@ Deno.test("decodeMessage() lets nothing but ProtocolError out of seeded mutation
     }
   });
   assert(takenCount > 1_000, `only ${takenCount} were taken: the mutations say little`);
-});
-
-Deno.test("MessageWriter puts messages one behind the other and begins anew after take()", () => {
-  const out = new MessageWriter();
-  out.bytes(hex("0102"));
-  out.bare(MessageId.interested);
-  out.keepAlive();
-  assertEquals(out.take(), hex("0102 00000001 02 00000000"));
-  assertEquals(out.length, 0);
-  assertEquals(out.take(), new Uint8Array(0));
-  out.bare(MessageId.choke);
-  assertEquals(out.take(), hex("00000001 00"));
-});
-
-Deno.test("MessageWriter keeps what stands in it when it grows", () => {
-  const out = new MessageWriter();
-  const block = new Uint8Array(16_384).fill(7);
-  for (let piece = 0; piece < 5; piece++) out.block(piece, 0, block);
-  const taken = out.take();
-  assertEquals(taken.length, 5 * (13 + block.length));
-  for (let piece = 0; piece < 5; piece++) {
-    const start = piece * (13 + block.length);
-    assertEquals(decodeMessage(taken, start + 4, start + 13 + block.length), { kind: "piece", piece, begin: 0, block });
-  }
-});
-
-Deno.test("MessageWriter uses recycled memory again and never while somebody reads it", () => {
-  const out = new MessageWriter();
-  const write = (fill: number) => out.block(0, 0, new Uint8Array(2_000).fill(fill));
-  write(1);
-  const first = out.take();
-  write(2); // while the first is being written
-  assert(out.length > 0 && first[13] === 1, "the taken bytes changed");
-  out.recycle(first);
-  const second: Bytes = out.take();
-  assertEquals([first[13], second[13]], [1, 2]);
-  write(3);
-  const third = out.take();
-  assertStrictEquals(third.buffer, first.buffer);
-  assertEquals(second[13], 2);
-});
-
-Deno.test("MessageWriter.shrink() forgets the memory of blocks, but no message", () => {
-  const out = new MessageWriter();
-  out.block(0, 0, new Uint8Array(100_000));
-  out.recycle(out.take());
-  out.shrink();
-  out.bare(MessageId.choke);
-  out.shrink();
-  const taken = out.take();
-  assertEquals(taken, hex("00000001 00"));
-  assertLess(taken.buffer.byteLength, 100_000);
-});
-
-Deno.test("MessageWriter.shrink() keeps what a few messages take", () => {
-  const out = new MessageWriter();
-  out.keepAlive();
-  const first = out.take();
-  out.recycle(first);
-  out.shrink();
-  out.keepAlive();
-  assertStrictEquals(out.take().buffer, first.buffer);
 });
