@@ -12,30 +12,40 @@
  */
 import type { Slot } from "./peer_index.ts";
 import type { PeerTable } from "./peer_table.ts";
+import { rowWords } from "./row_store.ts";
 
 /** log2 of a row's words. */
 const rowShift = 2;
-const firstRowCount = 4;
 
+const noRun = -1;
 const noWords = new Int32Array(0);
 
 export class PeerList {
-  #words = noWords;
+  readonly #table: PeerTable;
   #length = 0;
+  /** The rows: 2^shift from `start` on. */
+  #run = noRun;
+  #shift = 0;
+  #words = noWords;
+  #start = 0;
+
+  constructor(table: PeerTable) {
+    this.#table = table;
+  }
 
   get length(): number {
     return this.#length;
   }
 
   /** Takes in a peer of the table and returns its place. */
-  push(table: PeerTable, slot: Slot): number {
-    const at = this.#length << rowShift;
-    if (at === this.#words.length) this.#grow();
+  push(slot: Slot): number {
+    if (this.#run === noRun || this.#length === 1 << this.#shift) this.#grow();
+    const at = this.#start + (this.#length << rowShift);
     const words = this.#words;
-    words[at] = table.ipv4Of(slot);
-    words[at + 1] = (table.portOf(slot) << 16) | table.flagsOf(slot);
+    words[at] = this.#table.ipv4Of(slot);
+    words[at + 1] = (this.#table.portOf(slot) << 16) | this.#table.flagsOf(slot);
     words[at + 2] = slot;
-    words[at + 3] = table.peerIdTagOf(slot);
+    words[at + 3] = this.#table.peerIdTagOf(slot);
     return this.#length++;
   }
 
@@ -46,43 +56,58 @@ export class PeerList {
    */
   remove(position: number): Slot {
     const words = this.#words;
-    const last = --this.#length << rowShift;
-    const at = position << rowShift;
-    for (let i = 0; i < 1 << rowShift; i++) words[at + i] = words[last + i];
-    return words[at + 2];
+    const last = this.#start + (--this.#length << rowShift);
+    const at = this.#start + (position << rowShift);
+    for (let i = 0; i < rowWords; i++) words[at + i] = words[last + i];
+    const moved = words[at + 2];
+    if (this.#length === 0) this.#release();
+    return moved;
   }
 
   /** The address of IPv4 as a signed number; 0 for IPv6. */
   ipv4At(position: number): number {
-    return this.#words[position << rowShift];
+    return this.#words[this.#start + (position << rowShift)];
   }
 
   portAt(position: number): number {
-    return this.#words[(position << rowShift) + 1] >>> 16;
+    return this.#words[this.#start + (position << rowShift) + 1] >>> 16;
   }
 
   /** Bits of `peerFlag`. */
   flagsAt(position: number): number {
-    return this.#words[(position << rowShift) + 1] & 0xff;
+    return this.#words[this.#start + (position << rowShift) + 1] & 0xff;
   }
 
   slotAt(position: number): Slot {
-    return this.#words[(position << rowShift) + 2];
+    return this.#words[this.#start + (position << rowShift) + 2];
   }
 
   peerIdTagAt(position: number): number {
-    return this.#words[(position << rowShift) + 3];
+    return this.#words[this.#start + (position << rowShift) + 3];
   }
 
   setPeerIdTag(position: number, tag: number): void {
-    this.#words[(position << rowShift) + 3] = tag;
+    this.#words[this.#start + (position << rowShift) + 3] = tag;
   }
 
   #grow(): void {
-    // Twice as much while it is small, half as much again later: of a large swarm's rows a third may be empty, not half.
-    const count = this.#length < 64 ? Math.max(firstRowCount, 2 * this.#length) : this.#length + (this.#length >> 1);
-    const grown = new Int32Array(count << rowShift);
-    grown.set(this.#words);
-    this.#words = grown;
+    const { rows } = this.#table;
+    const shift = this.#run === noRun ? 1 : this.#shift + 1;
+    const run = rows.take(shift);
+    const words = rows.wordsOf(run);
+    const start = rows.startOf(run);
+    words.set(this.#words.subarray(this.#start, this.#start + (this.#length << rowShift)), start);
+    if (this.#run !== noRun) rows.release(this.#run, this.#shift);
+    this.#run = run;
+    this.#shift = shift;
+    this.#words = words;
+    this.#start = start;
+  }
+
+  #release(): void {
+    this.#table.rows.release(this.#run, this.#shift);
+    this.#run = noRun;
+    this.#words = noWords;
+    this.#start = 0;
   }
 }

@@ -16,6 +16,7 @@
 import { type Bytes, readUint16, readUint32 } from "../lib/bytes.ts";
 import { idLength } from "../lib/ids.ts";
 import { noSlot, PeerIndex, type Slot } from "./peer_index.ts";
+import { RowStore } from "./row_store.ts";
 
 /** Bits of a peer's flags. */
 export const peerFlag = { isSeed: 1, isIpv6: 2, isLoopback: 4, isLinkLocal: 8 } as const;
@@ -63,6 +64,8 @@ class Block {
 }
 
 export class PeerTable {
+  /** Room for the lists that peers of this table stand in. */
+  readonly rows = new RowStore();
   readonly #blocks: Block[] = [];
   readonly #index = new PeerIndex((slot) => this.#word(slot, hashWord));
   #slotEnd: Slot = 0;

@@ -21,8 +21,8 @@ export class Swarm {
   readonly number: number;
   /** Downloads that ended while this swarm lived. */
   downloaded = 0;
-  readonly seeds = new PeerList();
-  readonly leechers = new PeerList();
+  readonly seeds: PeerList;
+  readonly leechers: PeerList;
   readonly #table: PeerTable;
   /** Peers of each address but loopback; only kept once the swarm is large enough for anybody to be over the bound. */
   #addressCounts: AddressCounts | undefined;
@@ -31,6 +31,8 @@ export class Swarm {
     this.infoHash = infoHash;
     this.number = number;
     this.#table = table;
+    this.seeds = new PeerList(table);
+    this.leechers = new PeerList(table);
   }
 
   /** Seeds. */
@@ -105,7 +107,7 @@ export class Swarm {
   }
 
   #list(slot: Slot): void {
-    this.#table.setPosition(slot, this.#listOf(slot).push(this.#table, slot));
+    this.#table.setPosition(slot, this.#listOf(slot).push(slot));
   }
 
   #unlist(slot: Slot): void {
