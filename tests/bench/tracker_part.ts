@@ -245,16 +245,16 @@ function judgeRates(rows: readonly Row[]): Row[] {
 
 /** How many times the rivals' rates ours is, and opentracker's CPU time. */
 function withTimes(row: Row, opentracker: Row | undefined, npm: Row | undefined): Row {
-  const { perSecond = NaN, cpuSeconds = NaN } = row.figures;
+  const { seconds = NaN, cpuSeconds = NaN } = row.figures;
   return {
     ...row,
     figures: {
       ...row.figures,
       ...(opentracker && {
-        timesOpentracker: perSecond / (opentracker.figures.perSecond ?? NaN),
+        timesOpentracker: (opentracker.figures.seconds ?? NaN) / seconds,
         cpuTimesOpentracker: cpuSeconds / (opentracker.figures.cpuSeconds ?? NaN),
       }),
-      ...(npm && { timesNpm: perSecond / (npm.figures.perSecond ?? NaN) }),
+      ...(npm && { timesNpm: (npm.figures.seconds ?? NaN) / seconds }),
     },
   };
 }
