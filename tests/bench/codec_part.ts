@@ -1,5 +1,4 @@
-/** What formats, frames and the picker cost, in this process and without sockets; and what the hardware allows beside. */
-import { createHash } from "node:crypto";
+/** What formats, frames and the picker cost, in this process and without sockets. */
 import { decodeAnnounceQuery } from "../../lib/announce/http_query.ts";
 import { ReplyEncoder } from "../../lib/announce/http_reply.ts";
 import { decodeBencode, encodeBencode } from "../../lib/bencode.ts";
@@ -30,7 +29,7 @@ interface Work {
 }
 
 export async function benchCodec({ rounds }: { rounds: number }): Promise<Row[]> {
-  const works = [...formatWorks(), ...wireWorks(), ...pickerWorks(), ...limitWorks()];
+  const works = [...formatWorks(), ...wireWorks(), ...pickerWorks()];
   return await contest(
     { part: "codec", rounds },
     works.map((work) => ({ name: work.name, isOurs: true, run: () => Promise.resolve(measure(work)) })),
@@ -190,23 +189,3 @@ function pickerWorks(): Work[] {
 }
 
 /** What nothing here can be faster than. */
-function limitWorks(): Work[] {
-  const piece = bytesFrom(4, MiB);
-  const target = new Uint8Array(64 * MiB);
-  const block = bytesFrom(5, blockLength);
-  let at = 0;
-  return [
-    { name: "limit: SHA-1 of 1 MiB", count: 1, bytes: MiB, run: () => void createHash("sha1").update(piece).digest() },
-    {
-      name: "limit: copy 16 KiB",
-      count: 1000,
-      bytes: blockLength,
-      run: () => {
-        for (let i = 0; i < 1000; i++) {
-          target.set(block, at);
-          at = (at + blockLength) % target.length;
-        }
-      },
-    },
-  ];
-}

@@ -1,7 +1,7 @@
 /**
  * `deno task bench [part…] [--json] [--rounds N] [--small] [--install]`: the program beside its rivals on this machine.
  *
- * Parts: start, create, verify, transfer, swarm, tracker, codec, peers, large; all of them without a name. Ours and the
+ * Parts: start, create, verify, transfer, swarm, tracker, codec, limits, peers, large; all of them without a name. Ours and the
  * rivals run in turn, round after round, on data in /dev/shm that is in memory already; at most 6 GiB of it at a time.
  * LOCALBT_BIN names the binary to measure; without it the source is, and its start then counts against us. A rival that
  * is not installed is a line of the table; `--install` fetches those that npm has. `--small` takes an eighth of the data.
@@ -12,6 +12,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { localbtCommand } from "../interop/localbt.ts";
 import { benchCodec } from "./codec_part.ts";
 import { benchCreate, benchStart, benchVerify } from "./file_part.ts";
+import { benchLimits } from "./limits_part.ts";
 import { describeMachine } from "./machine.ts";
 import { installNpmRivals } from "./npm_rivals.ts";
 import { benchPeers } from "./peers_part.ts";
@@ -24,7 +25,7 @@ import { rivalVersions } from "./versions.ts";
 
 const usage = `usage: deno task bench [part…] [--json] [--rounds N] [--small] [--install]
 
-parts: start, create, verify, transfer, swarm, tracker, codec, peers, large; all of them (half an hour) without a name
+parts: start, create, verify, transfer, swarm, tracker, codec, limits, peers, large; all of them (half an hour) without a name
   --json      one JSON document instead of tables
   --rounds N  runs of each contender (default: by part)
   --small     an eighth of the data
@@ -80,6 +81,10 @@ const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> }>> 
   codec: {
     title: "codec: without sockets or disk (s of a million, so microseconds of one)",
     run: () => benchCodec({ rounds: rounds(5) }),
+  },
+  limits: {
+    title: "limits: the work that no transfer can do without, CPU seconds for a GiB",
+    run: () => benchLimits({ rounds: rounds(5) }),
   },
   peers: {
     title: "peers: 500 on one seeder, 1 MiB each",
