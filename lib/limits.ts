@@ -198,6 +198,8 @@ export const hashJobBytes = 8 * MiB;
 export const sweepPartBytes = 4 * MiB;
 /** Bytes of hashing that are worth another thread: 50 ms of one, where half of it and a thread's start are 45. */
 export const bytesWorthAWorker = 80 * MiB;
+/** Bytes of a piece up to which the main thread hashes and writes it itself: its way to a worker and back costs 30 µs. */
+export const pieceBytesStoredAtOnce = 64 * KiB;
 /** Bytes of pieces that a disk worker gathers into one answer: a message costs as much as moving 64 KiB. */
 export const resultBatchBytes = 4 * MiB;
 /** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */

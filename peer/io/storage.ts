@@ -8,7 +8,7 @@
 import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
-import { bytesWorthAWorker } from "../../lib/limits.ts";
+import { bytesWorthAWorker, pieceBytesStoredAtOnce } from "../../lib/limits.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import { PieceFiles } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";
@@ -60,8 +60,8 @@ export class Storage {
   readonly #cache: PieceCache;
   readonly #readPace = new DiskPace(fastReadMs);
   readonly #storePace = new DiskPace(fastStoreMs);
-  /** So little is missing that no worker is worth starting. */
-  #isSmall = false;
+  /** Handing pieces to workers costs more than it gains: so little is missing, or the pieces are so small. */
+  #storesAtOnce = false;
   readonly #resumeFile: ResumeFile;
   #states: FileState[];
   /** By file: it was not there before we came. */
@@ -138,7 +138,8 @@ export class Storage {
       if (statuses[piece] === PieceStatus.good) this.have.set(piece);
       else this.have.clear(piece);
     }
-    this.#isSmall = (this.have.length - this.have.count) * metainfo.pieceLength <= bytesWorthAWorker;
+    const missingBytes = (this.have.length - this.have.count) * metainfo.pieceLength;
+    this.#storesAtOnce = missingBytes <= bytesWorthAWorker || metainfo.pieceLength <= pieceBytesStoredAtOnce;
     if (mode === "seed") return this.have;
     await this.#refuseForeign(statuses);
     prepareDestination({ metainfo, directory, isWanted });
@@ -181,7 +182,7 @@ export class Storage {
   async #store(piece: PieceIndex, buffer: Bytes): Promise<{ ok: boolean; buffer: Bytes }> {
     const start = performance.now();
     let stored;
-    if (this.#isSmall && this.#storePace.isFast(start)) {
+    if (this.#storesAtOnce && this.#storePace.isFast(start)) {
       stored = { ok: this.#files.storeNow(piece, buffer), buffer };
       this.#storePace.took(buffer.length, start, performance.now());
     } else {
