@@ -58,12 +58,12 @@ export interface ServerStats extends TrackerStats {
 }
 
 /** Milliseconds between two sweeps: a million slots are looked at in 50 s. */
-const sweepEveryMs = 100;
+const sweepEveryMs = 50;
 /** Slots looked at in one step of a sweep, and steps at most. */
-const stepSlots = 200;
-const stepsMax = 10;
+const stepSlots = 50;
+const stepsMax = 20;
 /** Milliseconds after which a sweep takes no further step, so that it never stops the loop for long. */
-const sweepMs = 2;
+const sweepMs = 1;
 
 export class TrackerServer {
   readonly #options: TrackerServerOptions;
