@@ -38,6 +38,12 @@ const fastReadMs = 1.5;
 /** Milliseconds for 1 MiB hashed and written to memory, a few new files included, at most. */
 const fastStoreMs = 5;
 
+/** Whether the hash of a piece was right, and its memory, given back. */
+export interface StoreResult {
+  readonly ok: boolean;
+  readonly buffer: Bytes;
+}
+
 export interface StorageOptions {
   readonly metainfo: Metainfo;
   /** The data are, or are to be, at `directory` + path of each file. */
@@ -168,32 +174,39 @@ export class Storage {
   }
 
   /**
-   * Hashes the piece and, if it is right, writes it and adds it to `have`.
+   * Hashes the piece and, if it is right, writes it and adds it to `have`: at once where that is sooner done than said to
+   * a worker.
    *
    * @param buffer the piece at its beginning; its memory is gone here until it is given back
-   * @returns rejects with UserError on a disk error
+   * @returns the promise rejects with UserError on a disk error
    */
-  storePiece(piece: PieceIndex, buffer: Bytes): Promise<{ ok: boolean; buffer: Bytes }> {
-    const store = this.#store(piece, buffer).finally(() => this.#stores.delete(store));
+  storePiece(piece: PieceIndex, buffer: Bytes): StoreResult | Promise<StoreResult> {
+    const start = performance.now();
+    if (!this.#storesAtOnce || !this.#storePace.isFast(start)) return this.#storeInWorker(piece, buffer);
+    try {
+      const ok = this.#files.storeNow(piece, buffer);
+      this.#storePace.took(buffer.length, start, performance.now());
+      if (ok) this.#addStored(piece);
+      return { ok, buffer };
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #storeInWorker(piece: PieceIndex, buffer: Bytes): Promise<StoreResult> {
+    const store = this.#files.store(piece, buffer).then((result) => {
+      if (result.ok) this.#addStored(piece);
+      return result;
+    }).finally(() => this.#stores.delete(store));
     this.#stores.add(store);
     return store;
   }
 
-  async #store(piece: PieceIndex, buffer: Bytes): Promise<{ ok: boolean; buffer: Bytes }> {
-    const start = performance.now();
-    let stored;
-    if (this.#storesAtOnce && this.#storePace.isFast(start)) {
-      stored = { ok: this.#files.storeNow(piece, buffer), buffer };
-      this.#storePace.took(buffer.length, start, performance.now());
-    } else {
-      stored = await this.#files.store(piece, buffer);
-    }
-    if (!stored.ok) return stored;
+  #addStored(piece: PieceIndex): void {
     this.have.set(piece);
     for (const { fileIndex } of this.#options.metainfo.layout.spansOfPiece(piece)) {
       if (this.#paths[fileIndex] !== "") this.#dirtyFiles.add(fileIndex);
     }
-    return stored;
   }
 
   /**

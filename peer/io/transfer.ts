@@ -7,13 +7,14 @@
 import { TrackerFailure } from "../../lib/announce/request.ts";
 import type { Endpoint } from "../../lib/endpoint.ts";
 import { ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
+import type { PieceIndex } from "../../lib/ids.ts";
 import type { Socket } from "../../lib/io/network.ts";
 import { dialTimeoutMs, resumeSaveMs } from "../../lib/limits.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
 import { announce } from "./announce_client.ts";
 import type { Connection } from "./connection.ts";
-import type { Storage } from "./storage.ts";
+import type { Storage, StoreResult } from "./storage.ts";
 
 /** What a transfer needs of the engine. */
 export interface TransferHost {
@@ -133,7 +134,7 @@ export class Transfer {
       case "readBlocks":
         return this.#readBlocks(effect.connection, effect.ranges);
       case "storePiece":
-        return this.#track(this.#stores, this.#storePiece(effect));
+        return this.#storePiece(effect);
       case "announce":
         return this.#track(this.#announces, this.#announce(effect));
       case "dial":
@@ -225,13 +226,22 @@ export class Transfer {
     }
   }
 
-  async #storePiece({ piece, buffer }: Extract<Effect, { kind: "storePiece" }>): Promise<void> {
+  #storePiece({ piece, buffer }: Extract<Effect, { kind: "storePiece" }>): void {
+    const stored = this.#storage.storePiece(piece, buffer);
+    if (stored instanceof Promise) this.#track(this.#stores, this.#awaitStore(piece, stored));
+    else this.#applyStored(piece, stored);
+  }
+
+  async #awaitStore(piece: PieceIndex, store: Promise<StoreResult>): Promise<void> {
     try {
-      const stored = await this.#storage.storePiece(piece, buffer);
-      this.apply({ kind: stored.ok ? "pieceStored" : "pieceBad", piece, buffer: stored.buffer });
+      this.#applyStored(piece, await store);
     } catch (error) {
       this.apply({ kind: "storeFailed", piece, error });
     }
+  }
+
+  #applyStored(piece: PieceIndex, { ok, buffer }: StoreResult): void {
+    this.apply({ kind: ok ? "pieceStored" : "pieceBad", piece, buffer });
   }
 
   async #complete(): Promise<void> {

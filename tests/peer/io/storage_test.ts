@@ -305,7 +305,7 @@ Deno.test("Storage.storePiece() tells the path when the disk refuses", async () 
   const storage = await scene.openChecked();
   await Deno.mkdir(scene.pathOf(0));
   await assertRejects(
-    () => storage.storePiece(0 as PieceIndex, folder.piece(0)),
+    async () => await storage.storePiece(0 as PieceIndex, folder.piece(0)),
     UserError,
     `cannot write ${scene.pathOf(0)}: `,
   );
