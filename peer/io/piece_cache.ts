@@ -40,6 +40,7 @@ export class PieceCache {
   readonly #spares: Bytes[] = [];
   /** Memory of extents thrown out in this turn: it may still be looked at. */
   #dropped: Bytes[] = [];
+  #droppedBytes = 0;
   #newestKey = -1;
   #extentLength: number;
   #extentsPerPiece: number;
@@ -113,9 +114,14 @@ export class PieceCache {
     return joined;
   }
 
-  /** Reads an extent on this thread; undefined when the disk is slow, or a worker reads it already. @throws UserError */
+  /**
+   * Reads an extent on this thread; undefined when the disk is slow, a worker reads it already, or this turn has thrown out
+   * so much memory that more would have no bound.
+   *
+   * @throws UserError
+   */
   #loadNow(piece: PieceIndex, index: number, key: number): Extent | undefined {
-    if (this.#reads.has(key)) return undefined;
+    if (this.#reads.has(key) || this.#droppedBytes >= pieceReadBytesMax) return undefined;
     const { offset, length } = this.#rangeOf(piece, index);
     const target = this.#memoryFor(length);
     if (!this.#source.readNow(offset, target)) {
@@ -192,11 +198,13 @@ export class PieceCache {
     // Its memory goes to a read of the next turn: views of it are good until this one ends.
     if (this.#dropped.length === 0) queueMicrotask(() => this.#reuseDropped());
     this.#dropped.push(extent.bytes);
+    this.#droppedBytes += extent.bytes.length;
   }
 
   #reuseDropped(): void {
     for (const bytes of this.#dropped) this.#keepSpare(bytes);
     this.#dropped = [];
+    this.#droppedBytes = 0;
   }
 
   /** Fits the length of an extent to how the last ones were used. */

@@ -277,7 +277,7 @@ Deno.test("HttpServer cuts off a client that sends its head too slowly", async (
       // Each line is soon enough after the last; the head as a whole never ends.
       for (; sent < 200; sent++) {
         await writeAll(connection, `x: ${sent}\r\n`);
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setTimeout(resolve, 5)); // a client's slowness is what is tested
       }
     } catch { /* cut off while writing */ }
     assertEquals(await reading, "");

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import type { Bytes } from "../../../lib/bytes.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
 import { Layout } from "../../../lib/layout.ts";
-import { extentBytesMax, KiB, MiB } from "../../../lib/limits.ts";
+import { extentBytesMax, KiB, MiB, pieceReadBytesMax } from "../../../lib/limits.ts";
 import { PieceCache, type PieceSource } from "../../../peer/io/piece_cache.ts";
 
 /** A disk whose byte at offset `x` is `x >> 14`, and which remembers what was read. */
@@ -149,10 +149,10 @@ Deno.test("PieceCache leaves all views of one turn as they are, however many rea
   const layout = new Layout({ pieceLength: 256 * KiB, fileLengths: [64 * MiB] });
   const cache = new PieceCache({ layout, source, capacityBytes: MiB });
   for (let turn = 0; turn < 3; turn++) {
-    const views = Array.from({ length: 40 }, (_, i) => cache.get(piece(40 * turn + i), 0, block));
+    const views = Array.from({ length: 30 }, (_, i) => cache.get(piece(30 * turn + i), 0, block));
     assertEquals(
       views.map((view) => view instanceof Promise ? -1 : view[0]),
-      views.map((_, i) => (40 * turn + i) * 16 % 256),
+      views.map((_, i) => (30 * turn + i) * 16 % 256),
     );
     await Promise.resolve();
   }
@@ -170,4 +170,15 @@ Deno.test("PieceCache rejects where a fast disk fails, and asks it again", async
   const cache = new PieceCache({ layout, source: { readNow, read: disk.read } });
   await assertRejects(async () => await cache.get(piece(0), 0, block), Error, "no luck");
   assertInstanceOf(cache.get(piece(0), 0, block), Uint8Array);
+});
+
+Deno.test("PieceCache bounds what one turn reads at once, and reads the rest by and by", async () => {
+  const source = new FakeDisk({ isFast: true });
+  const layout = new Layout({ pieceLength: 256 * KiB, fileLengths: [64 * MiB] });
+  const cache = new PieceCache({ layout, source, capacityBytes: MiB });
+  const views = Array.from({ length: 100 }, (_, i) => cache.get(piece(i), 0, block));
+  const atOnce = views.filter((view) => !(view instanceof Promise)).length;
+  assert(atOnce >= 4 && atOnce * 256 * KiB <= pieceReadBytesMax + 2 * MiB, `${atOnce} pieces were read at once`);
+  const first = await Promise.all(views.map(async (view) => (await view)[0]));
+  assertEquals(first.slice(atOnce), first.map((_, i) => i * 16 % 256).slice(atOnce));
 });
