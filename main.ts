@@ -2,7 +2,8 @@
  * The program: one command line in, one exit code out.
  *
  * Owns argv, the signals, the process's streams and its end, and hands the rest of the program its sockets: this is where
- * `Deno.listen` and `Deno.connect` are. Commands are loaded when they are wanted, so that each starts fast.
+ * `Deno.listen`, `Deno.connect` and `Deno.listenDatagram` are. Commands are loaded when they are wanted, so that each
+ * starts fast.
  */
 import config from "./deno.json" with { type: "json" };
 import type { Command } from "./lib/cli/args.ts";
@@ -51,6 +52,7 @@ const network: Network = {
   listen: ({ hostname, port }) => Deno.listen({ hostname, port, tcpBacklog: listenBacklog }),
   connect: ({ hostname, port, signal }) =>
     Deno.connect(signal === undefined ? { hostname, port } : { hostname, port, signal }),
+  listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
 };
 
 /** The stop signal of this run and the exit code that goes with it. */

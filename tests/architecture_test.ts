@@ -132,6 +132,7 @@ Deno.test("faultsOf() keeps sockets, environment, argv, streams and exit in main
     "Deno.exit(1)",
     "Deno.listen(o)",
     "Deno.connect(o)",
+    "Deno.listenDatagram(o)",
     "Deno.env.get(a)",
     "Deno.stdout",
     "console.log()",

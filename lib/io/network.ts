@@ -1,6 +1,6 @@
 /**
- * The sockets of the program as one value: main.ts makes it from `Deno.listen` and `Deno.connect` and hands it to the io
- * modules, so that a test can hand over another.
+ * The sockets of the program as one value: main.ts makes it from `Deno.listen`, `Deno.connect` and `Deno.listenDatagram`
+ * and hands it to the io modules, so that a test can hand over another.
  */
 
 /** What localbt does with one TCP connection. */
@@ -16,9 +16,17 @@ export interface SocketListener {
   close(): void;
 }
 
+/** What localbt does with one UDP socket; `receive` rejects once it is closed. */
+export type DatagramSocket = Pick<
+  Deno.DatagramConn,
+  "addr" | "receive" | "send" | "close" | "joinMulticastV4" | "joinMulticastV6"
+>;
+
 export interface Network {
   /** @throws Deno.errors.AddrInUse and other errors of the system */
   listen(options: { hostname: string; port: number }): SocketListener;
   /** Rejects when the peer refuses, cannot be reached, or `signal` aborts. */
   connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<Socket>;
+  /** A UDP socket. @param options `reuseAddress`: others may have the port too, as for multicast */
+  listenDatagram(options: { hostname: string; port: number; reuseAddress?: boolean }): DatagramSocket;
 }

@@ -47,7 +47,7 @@ const effects: readonly [pattern: RegExp, what: string][] = [
 /** Things that only main.ts does. */
 const ofMainOnly: readonly [pattern: RegExp, what: string][] = [
   [/\bDeno\.(?:args|exit)\b/, "Deno.args and Deno.exit"],
-  [/\bDeno\.(?:listen|listenTls|connect|connectTls)\b/, "Deno.listen and Deno.connect"],
+  [/\bDeno\.(?:listen|listenTls|listenDatagram|connect|connectTls)\b/, "Deno.listen and Deno.connect"],
   [/\bDeno\.env\b/, "the environment"],
   [/\bDeno\.(?:add|remove)SignalListener\b/, "signals"],
   [/\bDeno\.(?:stdin|stdout|stderr)\b|\bconsole\./, "the process's streams"],

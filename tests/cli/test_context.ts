@@ -20,6 +20,7 @@ const loopback: Network = {
   listen: (options) => Deno.listen(options),
   connect: ({ hostname, port, signal }) =>
     Deno.connect(signal === undefined ? { hostname, port } : { hostname, port, signal }),
+  listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
 };
 
 /** A run whose clock stands still at 0 and whose stderr is no terminal, unless the overrides say otherwise. */

@@ -11,6 +11,7 @@ import { seededRandom } from "../../lib/mutations.ts";
 const network: Network = {
   listen: (options) => Deno.listen(options),
   connect: ({ hostname, port }) => Deno.connect({ hostname, port }),
+  listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
 };
 
 /** Whether this machine has IPv6 at all. */
