@@ -184,7 +184,11 @@ function stallContender(load: AnnounceLoad, peerCount: number): Contender {
     async run(): Promise<Sample> {
       let ahead = 0;
       const server = TrackerServer.start({
-        network: { listen: (options) => Deno.listen(options), connect: () => Promise.reject(new Error("not here")) },
+        network: {
+          listen: (options) => Deno.listen(options),
+          connect: () => Promise.reject(new Error("not here")),
+          listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
+        },
         host: "127.0.0.1",
         port: 0,
         intervalMs: 60_000,
