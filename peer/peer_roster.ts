@@ -7,6 +7,7 @@
 import { type Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { PeerId } from "../lib/ids.ts";
+import { handshakeTimeoutMs, silenceMaxMs } from "../lib/limits.ts";
 import { BatchMemory } from "../lib/wire/batch_memory.ts";
 import type { ConnectionId, Effect } from "./events.ts";
 import { PeerPool } from "./peer_pool.ts";
@@ -120,6 +121,20 @@ export class PeerRoster {
   close(session: PeerSession, why: string, now: number): void {
     this.#emit({ kind: "close", connection: session.connection, why });
     this.forget(session, why, now);
+  }
+
+  /** Closes who never said who it is and who has gone silent; tells the others that we are still here. */
+  dropSilent(now: number): void {
+    for (const session of [...this.sessions.values()]) {
+      if (!session.isEstablished && now - session.connectedAt > handshakeTimeoutMs) {
+        this.close(session, "no handshake came", now);
+      } else if (session.silentMs(now) > silenceMaxMs) this.close(session, "nothing came for minutes", now);
+      else session.keepAlive(now);
+    }
+  }
+
+  closeAll(why: string, now: number): void {
+    for (const session of [...this.sessions.values()]) this.close(session, why, now);
   }
 
   /** Takes the peer out; its connection is closed already. */

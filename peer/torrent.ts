@@ -1,21 +1,22 @@
 /**
  * One torrent's transfer as a pure state machine: `apply(input, now)` gives the effects to perform.
  *
- * Torrent owns the sessions, the addresses and the announces, and leads each message to the half that it is for:
- * Downloader takes, Uploader gives, PieceTable says what is there. It knows no socket, disk, clock or dice.
+ * Torrent wires its parts and keeps their turns: PeerRoster has the sessions and addresses, MessageRouter leads each message
+ * to the half that it is for, Downloader takes, Uploader gives, PieceTable says what is there. It knows no socket, disk,
+ * clock or dice.
  */
 import type { Bitfield } from "../lib/bitfield.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { handshakeTimeoutMs, peersMax, silenceMaxMs, snubDropMs } from "../lib/limits.ts";
+import { peersMax, snubDropMs } from "../lib/limits.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
 import type { Handshake } from "../lib/wire/handshake.ts";
-import type { Message } from "../lib/wire/message.ts";
 import { Availability } from "./availability.ts";
 import type { Announcer } from "./announcer.ts";
 import { Downloader } from "./downloader.ts";
 import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
+import { MessageRouter } from "./message_router.ts";
 import { PeerRoster } from "./peer_roster.ts";
 import type { PeerSession } from "./peer_session.ts";
 import { type PickStrategy, PiecePicker } from "./piece_picker.ts";
@@ -53,6 +54,7 @@ export class Torrent {
   readonly #availability: Availability;
   readonly #downloader: Downloader;
   readonly #uploader: Uploader;
+  readonly #router: MessageRouter;
   readonly #roster: PeerRoster;
   readonly #announcer: Announcer;
   #effects: Effect[] = [];
@@ -85,6 +87,13 @@ export class Torrent {
     const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
     this.#downloader = new Downloader({ ...shared, picker, limiter: options.downloadLimiter });
     this.#uploader = new Uploader({ ...shared, picker, limiter: options.uploadLimiter, random });
+    this.#router = new MessageRouter({
+      availability: this.#availability,
+      downloader: this.#downloader,
+      uploader: this.#uploader,
+      onNews: (session) => this.#partSeeds(session),
+      onExtended: (session) => this.#roster.learnListenPort(session),
+    });
   }
 
   get isComplete(): boolean {
@@ -199,7 +208,7 @@ export class Torrent {
       session.receive(bytes, this.#now, {
         onHandshake: (_, handshake) => this.#onHandshake(session, handshake),
         onMessage: (_, message) => {
-          if (this.#roster.sessions.has(connection)) this.#onMessage(session, message);
+          if (this.#roster.sessions.has(connection)) this.#router.route(session, message, this.#now);
         },
       });
     } catch (error) {
@@ -229,53 +238,6 @@ export class Torrent {
     this.#uploader.onClosed(session, this.#now);
     this.#availability.onGone(session);
     if (!this.#isStopped) this.#downloader.fillAll(this.#now);
-  }
-
-  // Messages
-
-  #onMessage(session: PeerSession, message: Message): void {
-    switch (message.kind) {
-      case "piece":
-        return this.#downloader.onBlock(session, message, this.#now);
-      case "request":
-        return this.#uploader.onRequest(session, message, this.#now);
-      case "have":
-        this.#availability.onHave(session, message.piece);
-        this.#uploader.onHave(session, message.piece);
-        return this.#onNews(session);
-      case "bitfield":
-      case "haveAll":
-      case "haveNone":
-        this.#availability.onAllPieces(session);
-        return this.#onNews(session);
-      case "choke":
-        return this.#downloader.onChoke(session);
-      case "unchoke":
-        return this.#downloader.wake(session);
-      case "interested":
-        return this.#uploader.onInterested(session, this.#now);
-      case "notInterested":
-        return this.#uploader.onNotInterested(session, this.#now);
-      case "cancel":
-        return this.#uploader.onCancel(session, message);
-      case "reject":
-        return this.#downloader.onReject(session, message, this.#now);
-      case "suggest":
-      case "allowedFast":
-        this.#availability.onOffer(session, message);
-        return this.#downloader.wake(session);
-      case "extended":
-        return this.#roster.learnListenPort(session);
-      case "keepAlive":
-      case "port":
-      case "unknown":
-        return;
-    }
-  }
-
-  #onNews(session: PeerSession): void {
-    this.#downloader.wake(session);
-    this.#partSeeds(session);
   }
 
   /** Two that have everything have nothing to say to each other. */
@@ -341,12 +303,7 @@ export class Torrent {
 
   #checkDeadlines(): void {
     for (const session of this.#downloader.checkStalled(this.#now, snubDropMs)) this.#close(session, "it stalls");
-    for (const session of [...this.#roster.sessions.values()]) {
-      if (!session.isEstablished && this.#now - session.connectedAt > handshakeTimeoutMs) {
-        this.#close(session, "no handshake came");
-      } else if (session.silentMs(this.#now) > silenceMaxMs) this.#close(session, "nothing came for minutes");
-      else session.keepAlive(this.#now);
-    }
+    this.#roster.dropSilent(this.#now);
   }
 
   #announce(): void {
@@ -375,7 +332,7 @@ export class Torrent {
     for (const call of this.#announcer.stop(this.#now, this.#announceStats())) {
       this.#effects.push({ kind: "announce", call });
     }
-    for (const session of [...this.#roster.sessions.values()]) this.#close(session, "the transfer ends");
+    this.#roster.closeAll("the transfer ends", this.#now);
   }
 
   #withSession(connection: ConnectionId, act: (session: PeerSession) => void): void {
