@@ -5,9 +5,10 @@
  * announce is still answered with 200 and a bencoded reason, since clients show nothing else (BEP 3).
  */
 import { bytesFromLatin1 } from "../../lib/bytes.ts";
-import { canonicalHost, decodeAddress, formatEndpoint, isIpv6, isLoopback } from "../../lib/endpoint.ts";
+import { decodeAddress, formatEndpoint } from "../../lib/endpoint.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { listenOn } from "../../lib/io/listen.ts";
+import { announceHosts } from "../../lib/io/local_interfaces.ts";
 import { type HttpEnds, type HttpHandler, type HttpLimits, HttpServer } from "../../lib/io/http_server.ts";
 import type { HttpReply } from "../../lib/http_response.ts";
 import type { Network, SocketListener } from "../../lib/io/network.ts";
@@ -76,14 +77,14 @@ export class TrackerServer {
   readonly #startedAt: number;
   /** The port that was taken. */
   readonly port: number;
-  /** The URLs that other machines can announce to, or this one where there is no other. */
+  /** The URLs that other machines can announce to, best first, or this one where there is no other. */
   readonly announceUrls: string[];
 
   private constructor(options: TrackerServerOptions, listeners: readonly SocketListener[]) {
     this.#options = options;
     this.#startedAt = options.now();
     this.port = listeners[0].addr.port;
-    this.announceUrls = hostsOf(options.host).map((host) =>
+    this.announceUrls = announceHosts(options.host).map((host) =>
       `http://${formatEndpoint({ host, port: this.port })}/announce`
     );
     this.#tracker = new Tracker(options);
@@ -201,23 +202,3 @@ const aboutPage: HttpReply = {
   contentType: "text/plain",
   body: bytesFromLatin1("This is a localbt tracker. Torrents announce to /announce.\n"),
 };
-
-/** The addresses to put into announce URLs: IPv4 first, and loopback only where there is nothing else. */
-function hostsOf(host: string | undefined): string[] {
-  const canonical = host && canonicalHost(host);
-  if (host !== undefined && canonical !== "0.0.0.0" && canonical !== "::") return [canonical ?? host];
-  const hosts = interfaceHosts().filter((address) => canonical !== "0.0.0.0" || !isIpv6(address));
-  const reachable = hosts.filter((address) => !isLoopback(address) && !/^(fe[89ab]|169\.254\.)/.test(address));
-  if (reachable.length === 0) return ["127.0.0.1"];
-  return [...reachable.filter((address) => !isIpv6(address)), ...reachable.filter(isIpv6)];
-}
-
-function interfaceHosts(): string[] {
-  try {
-    const hosts = Deno.networkInterfaces().map(({ address }) => canonicalHost(address.split("%", 1)[0]));
-    return hosts.filter((address) => address !== undefined);
-  } catch {
-    // Without the permission, or on a system that cannot tell, loopback is all that is known.
-    return [];
-  }
-}
