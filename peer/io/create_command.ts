@@ -5,19 +5,17 @@ import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
-import { isSafeToCreate, safePart } from "../../lib/file_path.ts";
 import type { InfoHash } from "../../lib/ids.ts";
-import { sweepPieces } from "../../lib/io/piece_sweep.ts";
-import { Layout } from "../../lib/layout.ts";
+import type { Layout } from "../../lib/layout.ts";
 import { blockLength, diskWorkersMax, pieceLengthMax } from "../../lib/limits.ts";
 import { formatMagnet } from "../../lib/magnet.ts";
 import { parseTrackerUrl, parseWebSeedUrl } from "../../lib/remote_url.ts";
-import { buildTorrent, checkTorrentSize, choosePieceLength } from "../../lib/torrent_builder.ts";
+import { buildTorrent } from "../../lib/torrent_builder.ts";
 import { PathPattern } from "../path_pattern.ts";
-import { SourceFiles } from "./source_files.ts";
+import { chooseName, hashSource, warnOfNames } from "./source_hashing.ts";
+import type { SourceFiles } from "./source_files.ts";
 import { stopCode } from "./stop_code.ts";
 import { TorrentOutput } from "./torrent_output.ts";
-import { WorkProgress } from "./work_progress.ts";
 
 /** What the user asked for, checked. */
 interface Wish {
@@ -76,11 +74,14 @@ export const createCommand = command({
       exclude: values.exclude.map((pattern) => new PathPattern(pattern)),
     };
     const creationDate = readSourceDate(context.env("SOURCE_DATE_EPOCH"));
-    const name = chooseName(wish);
+    const name = chooseName("create", wish);
     const output = await TorrentOutput.prepare({ ...values, path: values.output, name });
     if (output.isStdout && context.json) throw usage("--json and -o - both want stdout");
     try {
-      const { files, layout, pieces } = await hashFiles(context, wish, output);
+      const { files, layout, pieces } = await hashSource(context, {
+        ...wish,
+        ignore: new Set(output.path === undefined ? [] : [resolve(output.path)]),
+      });
       const { bytes, infoHash } = buildTorrent({
         name,
         files: files.files,
@@ -136,66 +137,6 @@ function readSourceDate(given: string | undefined): number | undefined {
     throw usage(`SOURCE_DATE_EPOCH is to be a number of seconds, not "${safeText(given)}"`);
   }
   return Number(given);
-}
-
-/** @throws UserError when the name cannot be in a torrent */
-function chooseName({ name, source }: Wish): string {
-  const chosen = name ?? basename(resolve(source));
-  if (isSafeToCreate(chosen)) return chosen;
-  if (name !== undefined) throw usage(`--name "${safeText(name)}" is no name that others can use`);
-  throw new UserError(`share ${safeText(source)}`, "its name cannot be in a torrent", { hint: "give one with --name" });
-}
-
-/** Lists, hashes and looks again. */
-async function hashFiles(context: Context, wish: Wish, output: TorrentOutput) {
-  const files = await SourceFiles.list({
-    path: wish.source,
-    exclude: wish.exclude,
-    ignore: new Set(output.path === undefined ? [] : [resolve(output.path)]),
-    onSkip: (path, why) => context.warn(`left out ${safeText(path)}: ${why}`),
-    signal: context.stop,
-  });
-  const { totalLength } = files;
-  if (totalLength === 0) {
-    const why = files.files.length === 0 ? "it has no files" : "there is no data in it: all files are empty";
-    throw new UserError(`create a torrent of ${safeText(wish.source)}`, why);
-  }
-  const pieceLength = wish.pieceLength ?? choosePieceLength(totalLength);
-  checkTorrentSize({ totalLength, pieceLength, fileCount: files.files.length });
-  const lengths = files.files.map((file) => file.length);
-  const layout = new Layout({ pieceLength, fileLengths: lengths });
-  const progress = new WorkProgress(context, { label: `hashing ${safeText(files.name)}`, totalBytes: totalLength });
-  let pieces: Uint8Array;
-  try {
-    const paths = files.files.map((file) => file.absolutePath);
-    pieces = await sweepPieces("hash", {
-      table: { paths, lengths, pieceLength, hashes: undefined },
-      pieceCount: layout.pieceCount,
-      byteCount: totalLength,
-      threadCount: wish.workers,
-      onProgress: (doneCount) => progress.update(doneCount * pieceLength),
-      signal: context.stop,
-    });
-  } catch (error) {
-    // A file that has become short, or gone, is better told as one that changed.
-    if (!context.stop.aborted) files.checkUnchanged();
-    throw error;
-  } finally {
-    progress.finish();
-  }
-  files.checkUnchanged();
-  return { files, layout, pieces };
-}
-
-/** Says which names others will not get as they are. */
-function warnOfNames(context: Context, files: SourceFiles): void {
-  const names = new Set(files.files.flatMap((file) => file.path));
-  const changed = [...names].filter((name) => safePart(name) !== name);
-  if (changed.length === 0) return;
-  const more = changed.length > 1 ? ` and ${changed.length - 1} more` : "";
-  context.warn(
-    `names that not every system takes will be changed by who downloads them: ${safeText(changed[0])}${more}`,
-  );
 }
 
 function tell(

@@ -65,14 +65,15 @@ export class Session {
    */
   async open(
     metainfo: Metainfo,
-    { directory, mode, resume = true, isTrusted = false }: {
+    { directory, paths, mode, resume = true, isTrusted = false }: {
       directory: string;
+      paths?: readonly string[];
       mode: "seed" | "download";
       resume?: boolean;
       isTrusted?: boolean;
     },
   ): Promise<OpenTorrent & { have: Bitfield }> {
-    const storage = await Storage.open({ metainfo, directory, mode, pool: this.#pool, resume });
+    const storage = await Storage.open({ metainfo, directory, paths, mode, pool: this.#pool, resume });
     this.#storages.push(storage);
     if (isTrusted) return { metainfo, storage, have: storage.assumeWhole() };
     const { context } = this.#options;

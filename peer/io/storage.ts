@@ -48,6 +48,8 @@ export interface StorageOptions {
   readonly metainfo: Metainfo;
   /** The data are, or are to be, at `directory` + path of each file. */
   readonly directory: string;
+  /** Absolute paths of the files to seed, where they are known; else they are looked for in `directory`. */
+  readonly paths?: readonly string[] | undefined;
   /** `seed`: nothing is written, links are followed, what is missing is missing. */
   readonly mode: "seed" | "download";
   readonly pool: PiecePool;
@@ -111,7 +113,7 @@ export class Storage {
   static async open(options: StorageOptions): Promise<Storage> {
     const { metainfo, directory, mode, isWanted = () => true } = options;
     if (mode === "seed") {
-      const paths = sourcePaths(metainfo, directory);
+      const paths = options.paths ?? sourcePaths(metainfo, directory);
       return new Storage(options, paths.map(sourceState), paths);
     }
     const states = surveyDestination(metainfo, directory);

@@ -1,0 +1,170 @@
+/** One download of `download` or `get`: from the opened data to the last piece, and what is said on the way. */
+import type { Context } from "../../lib/cli/context.ts";
+import { ProgressLine } from "../../lib/cli/progress.ts";
+import { formatDuration, formatRate, formatSize, safeText } from "../../lib/cli/text.ts";
+import { ExitCode, UserError } from "../../lib/errors.ts";
+import type { Metainfo } from "../../lib/metainfo.ts";
+import type { PickStrategy } from "../piece_picker.ts";
+import { PeerReport } from "./peer_report.ts";
+import { type SeedingBounds, waitForSeedingEnd } from "./seeding_end.ts";
+import type { Session } from "./session.ts";
+import type { Transfer, TransferEvent } from "./transfer.ts";
+
+/** Milliseconds between two looks at the transfer: progress, and whether it still moves. */
+const lookMs = 100;
+/** Milliseconds between two `progress` events. */
+const eventMs = 1_000;
+
+/** A download under way, and what is said about it. */
+export class Download {
+  readonly transfer: Transfer;
+  readonly #context: Context;
+  readonly #metainfo: Metainfo;
+  readonly #startedAt: number;
+  readonly #report: PeerReport;
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #path: string;
+
+  static async begin(
+    context: Context,
+    session: Session,
+    metainfo: Metainfo,
+    values: { output: string; noResume: boolean; strategy: PickStrategy },
+  ): Promise<Download> {
+    const resume = !values.noResume;
+    const opened = await session.open(metainfo, { directory: values.output, mode: "download", resume });
+    return new Download(
+      context,
+      metainfo,
+      values.output,
+      (onEvent) => session.start({ ...opened, strategy: values.strategy, isSeedOnly: false, onEvent }),
+    );
+  }
+
+  private constructor(
+    context: Context,
+    metainfo: Metainfo,
+    directory: string,
+    start: (onEvent: (event: TransferEvent) => void) => Transfer,
+  ) {
+    this.#context = context;
+    this.#metainfo = metainfo;
+    this.#startedAt = context.now();
+    this.#report = new PeerReport(context);
+    this.#path = `${directory}/${safeText(metainfo.name)}`;
+    this.#ended.promise.catch(() => {});
+    this.transfer = start((event) => this.#onEvent(event));
+    const { havePieces, pieceCount, haveBytes, totalBytes } = this.#stats();
+    const { infoHash } = metainfo;
+    const name = safeText(metainfo.name);
+    context.event("start", { name, infoHash, path: this.#path, havePieces, pieceCount, haveBytes, totalBytes });
+    if (haveBytes > 0) context.log(`${formatSize(haveBytes)} of ${formatSize(totalBytes)} are there already`);
+    if (this.transfer.torrent.isComplete) this.transfer.settle();
+  }
+
+  /** Waits for the last piece; returns early when the person stops it. @throws UserError (5) when nothing comes */
+  async finish({ timeoutMs }: { timeoutMs: number | undefined }): Promise<void> {
+    const progress = new ProgressLine(this.#context);
+    const looking = setInterval(() => this.#look(progress, timeoutMs), lookMs);
+    const onStop = () => this.#ended.resolve();
+    this.#context.stop.addEventListener("abort", onStop);
+    if (this.#context.stop.aborted) onStop();
+    try {
+      await this.#ended.promise;
+    } finally {
+      clearInterval(looking);
+      this.#context.stop.removeEventListener("abort", onStop);
+      this.#show(progress);
+      progress.finish();
+    }
+    if (this.transfer.torrent.isComplete) this.#tellDone();
+    else this.#context.log("stopped; the same command goes on from here");
+  }
+
+  async seed(bounds: SeedingBounds): Promise<void> {
+    const progress = new ProgressLine(this.#context);
+    await waitForSeedingEnd(bounds, {
+      stop: this.#context.stop,
+      ratio: () => this.#stats().uploadedBytes / this.#metainfo.totalLength,
+      onSecond: () => this.#show(progress),
+    });
+    progress.finish();
+    this.#context.log(`gave ${formatSize(this.#stats().uploadedBytes)}`);
+  }
+
+  #stats() {
+    return this.transfer.torrent.stats(this.#context.now());
+  }
+
+  #onEvent(event: TransferEvent): void {
+    if (event.kind === "complete") this.#ended.resolve();
+    else if (event.kind === "failed") this.#ended.reject(event.error);
+    else if (event.kind === "pieceDone") this.#context.event("piece", { piece: event.piece });
+    else this.#report.tell(event);
+  }
+
+  #movedBytes = 0;
+  #movedAt = -Infinity;
+  #eventAt = -Infinity;
+
+  #look(progress: ProgressLine, timeoutMs: number | undefined): void {
+    const now = this.#context.now();
+    const { downloadedBytes } = this.#stats();
+    if (this.#movedAt === -Infinity || downloadedBytes > this.#movedBytes) {
+      this.#movedBytes = downloadedBytes;
+      this.#movedAt = now;
+    }
+    if (timeoutMs !== undefined && now - this.#movedAt >= timeoutMs) this.#giveUp(timeoutMs);
+    this.#show(progress);
+  }
+
+  #giveUp(timeoutMs: number): void {
+    const trackers = this.transfer.torrent.trackerStatus.flatMap(({ lastError }) => lastError ?? []);
+    const { peerCount } = this.#stats();
+    const why = peerCount > 0 ? `${peerCount} connected` : trackers[0] ?? "no peer was found";
+    this.#ended.reject(
+      new UserError(
+        `download ${safeText(this.#metainfo.name)}`,
+        `nothing came for ${formatDuration(timeoutMs)} (${safeText(why)})`,
+        { exitCode: ExitCode.timeout, hint: "the same command goes on from here; --peer HOST:PORT names a peer" },
+      ),
+    );
+  }
+
+  #show(progress: ProgressLine): void {
+    const { haveBytes, totalBytes, downRate, upRate, peerCount } = this.#stats();
+    const etaSeconds = downRate > 0 ? (totalBytes - haveBytes) / downRate : undefined;
+    progress.update({
+      label: safeText(this.#metainfo.name),
+      bytes: haveBytes,
+      totalBytes,
+      bytesPerSecond: downRate,
+      upBytesPerSecond: upRate,
+      peers: peerCount,
+      ...(etaSeconds !== undefined && { etaSeconds }),
+    });
+    const now = this.#context.now();
+    if (now - this.#eventAt < eventMs) return;
+    this.#eventAt = now;
+    this.#context.event("progress", {
+      bytes: haveBytes,
+      totalBytes,
+      downRate: Math.round(downRate),
+      upRate: Math.round(upRate),
+      peers: peerCount,
+      etaSeconds: etaSeconds === undefined ? null : Math.ceil(etaSeconds),
+    });
+  }
+
+  #tellDone(): void {
+    const seconds = (this.#context.now() - this.#startedAt) / 1000;
+    const { downloadedBytes, uploadedBytes } = this.#stats();
+    const path = this.#path;
+    this.#context.event("done", { path, bytes: this.#metainfo.totalLength, downloadedBytes, uploadedBytes, seconds });
+    if (!this.#context.json) this.#context.out(`${path}\n`);
+    const rate = downloadedBytes > 0
+      ? ` in ${formatDuration(seconds * 1000)}, ${formatRate(downloadedBytes / seconds)}`
+      : "";
+    this.#context.log(`all ${formatSize(this.#metainfo.totalLength)} are there and verified${rate}`);
+  }
+}
