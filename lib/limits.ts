@@ -74,8 +74,14 @@ export const requestersPerBlockMax = 2;
 export const peersMax = 600;
 /** Addresses of one torrent that are remembered. */
 export const knownPeersMax = 4000;
+/** The same for what discovery tells and for what peers tell, each: the rest is for trackers and the user. */
+export const hearsayPeersMax = 1000;
 /** Dials under way at once for one torrent. */
 export const dialsMax = 40;
+/** Of these, dials to addresses that strangers told: forged ones keep no other waiting. */
+export const hearsayDialsMax = 20;
+/** Dials that fail in a row before an address of a stranger is forgotten; it will be told again if it is good. */
+export const hearsayDialFailuresMax = 2;
 /** Milliseconds for a dial, and for the handshake after it: anacrolix waits 4 s, libtorrent 10 s. */
 export const dialTimeoutMs = 10_000;
 export const handshakeTimeoutMs = 10_000;

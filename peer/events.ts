@@ -10,6 +10,7 @@ import type { Endpoint } from "../lib/endpoint.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { BlockRange } from "../lib/wire/message.ts";
 import type { AnnounceCall } from "./announcer.ts";
+import type { AddressSource } from "./peer_pool.ts";
 
 /** Number of a connection, given by who opened it; never used twice. */
 export type ConnectionId = number;
@@ -60,8 +61,8 @@ export type Input =
     readonly why: string;
     readonly retryInMs: number | undefined;
   }
-  /** Addresses from the user. */
-  | { readonly kind: "peersFound"; readonly endpoints: readonly Endpoint[] }
+  /** Addresses; only those of the user are kept for ever. */
+  | { readonly kind: "peersFound"; readonly endpoints: readonly Endpoint[]; readonly source: AddressSource }
   | { readonly kind: "tick" }
   | { readonly kind: "stop" };
 

@@ -10,7 +10,7 @@ import type { PeerId } from "../lib/ids.ts";
 import { handshakeTimeoutMs, silenceMaxMs } from "../lib/limits.ts";
 import { BatchMemory } from "../lib/wire/batch_memory.ts";
 import type { ConnectionId, Effect } from "./events.ts";
-import { PeerPool } from "./peer_pool.ts";
+import { type AddressSource, isHearsay, PeerPool } from "./peer_pool.ts";
 import { PeerSession } from "./peer_session.ts";
 
 /** Peers that connected twice within this time dialled each other at once: both ends must keep the same connection. */
@@ -30,20 +30,23 @@ export class PeerRoster {
   readonly #ownPeerId: PeerId;
   readonly #pieceCount: number;
   readonly #sessionsMax: number;
+  readonly #isPrivate: boolean;
   readonly #emit: (effect: Effect) => void;
   readonly #onGone: (session: PeerSession) => void;
 
   /** @param onGone called once for each session that was taken out */
-  constructor({ ownPeerId, pieceCount, sessionsMax, emit, onGone }: {
+  constructor({ ownPeerId, pieceCount, sessionsMax, isPrivate, emit, onGone }: {
     ownPeerId: PeerId;
     pieceCount: number;
     sessionsMax: number;
+    isPrivate: boolean;
     emit: (effect: Effect) => void;
     onGone: (session: PeerSession) => void;
   }) {
     this.#ownPeerId = ownPeerId;
     this.#pieceCount = pieceCount;
     this.#sessionsMax = sessionsMax;
+    this.#isPrivate = isPrivate;
     this.#emit = emit;
     this.#onGone = onGone;
   }
@@ -57,10 +60,12 @@ export class PeerRoster {
     return this.#byPeerId.size;
   }
 
-  /** Remembers addresses. @param isKept the user named them: they are never forgotten */
-  addAddresses(endpoints: readonly Endpoint[], { isKept = false } = {}): void {
-    this.#pool.add(endpoints, { isKept });
+  /** Remembers addresses; a private torrent takes none of strangers (BEP 27). @returns how many were new */
+  addAddresses(endpoints: readonly Endpoint[], source: AddressSource): number {
+    if (this.#isPrivate && isHearsay(source)) return 0;
+    const count = this.#pool.add(endpoints, source);
     for (const session of this.#byPeerId.values()) this.learnListenPort(session);
+    return count;
   }
 
   /** Dials whom we know and are not connected to, within the bounds. */

@@ -39,6 +39,8 @@ export interface TorrentOptions {
   /** What we call ourselves to peers. */
   readonly client: string;
   readonly maxPeers?: number;
+  /** Peers come from the user and the trackers only; nothing is told to strangers (BEP 27). */
+  readonly isPrivate?: boolean;
   /** Only seeds: a torrent that is not whole stays so. */
   readonly isSeedOnly?: boolean;
   readonly random: () => number;
@@ -81,6 +83,7 @@ export class Torrent {
       ownPeerId: options.peerId,
       pieceCount: layout.pieceCount,
       sessionsMax: options.maxPeers ?? peersMax,
+      isPrivate: options.isPrivate ?? false,
       emit,
       onGone: (session) => this.#onGone(session),
     });
@@ -179,12 +182,12 @@ export class Torrent {
         return this.#withSession(input.connection, (session) => this.#roster.forget(session, "it left", this.#now));
       case "announced":
         this.#announcer.replied(input.id, input.reply, this.#now);
-        this.#roster.addAddresses(input.reply.peers);
+        this.#roster.addAddresses(input.reply.peers, "tracker");
         return this.#dial();
       case "announceFailed":
         return this.#announcer.failed(input.id, input.why, this.#now, input.retryInMs);
       case "peersFound":
-        this.#roster.addAddresses(input.endpoints, { isKept: true });
+        this.#roster.addAddresses(input.endpoints, input.source);
         return this.#dial();
       case "tick":
         return this.#onTick();

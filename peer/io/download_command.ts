@@ -49,7 +49,7 @@ export const downloadCommand = command({
     const session = new Session({ context, ...values });
     try {
       const download = await Download.begin(context, session, metainfo, values);
-      download.transfer.apply({ kind: "peersFound", endpoints: peers });
+      download.transfer.apply({ kind: "peersFound", endpoints: peers, source: "user" });
       context.log(
         `when all is there it ${seedsAfter ? `goes on seeding ${describeSeedingEnd(bounds)}` : "ends"}`,
       );

@@ -57,7 +57,7 @@ export const seedCommand = command({
           isSeedOnly: true,
           onEvent: (event) => event.kind === "failed" ? failure.reject(event.error) : report.tell(event),
         });
-        transfer.apply({ kind: "peersFound", endpoints: peers });
+        transfer.apply({ kind: "peersFound", endpoints: peers, source: "user" });
         seedings.set(metainfo.infoHash, { metainfo, transfer });
         tellReady(context, { metainfo, transfer }, { directory, port: session.engine.port });
       }

@@ -1,6 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Endpoint } from "../../lib/endpoint.ts";
-import { dialFailuresMax, dialsMax, knownPeersMax, redialMaxMs, redialMinMs } from "../../lib/limits.ts";
+import {
+  dialFailuresMax,
+  dialsMax,
+  hearsayDialFailuresMax,
+  hearsayDialsMax,
+  hearsayPeersMax,
+  knownPeersMax,
+  redialMaxMs,
+  redialMinMs,
+} from "../../lib/limits.ts";
 import { PeerPool } from "../../peer/peer_pool.ts";
 
 const at = (number: number): Endpoint => ({ host: `10.0.${number >>> 8}.${number & 255}`, port: 6881 });
@@ -8,7 +17,7 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => at(
 
 function poolOf(...endpoints: Endpoint[]): PeerPool {
   const pool = new PeerPool();
-  pool.add(endpoints);
+  pool.add(endpoints, "tracker");
   return pool;
 }
 
@@ -27,7 +36,7 @@ Deno.test("PeerPool gives as many as are wanted", () => {
 
 Deno.test("PeerPool bounds the dials under way", () => {
   const pool = new PeerPool();
-  pool.add(range(dialsMax + 5));
+  pool.add(range(dialsMax + 5), "tracker");
   assertEquals(pool.takeDialable(0, 1_000).length, dialsMax);
   assertEquals(pool.takeDialable(0, 1_000), []);
   pool.connected(at(0));
@@ -38,7 +47,7 @@ Deno.test("PeerPool bounds the dials under way", () => {
 
 Deno.test("PeerPool waits twice as long after each failure, up to a maximum", () => {
   const pool = poolOf();
-  pool.add([at(1)], { isKept: true });
+  pool.add([at(1)], "user");
   let now = 0;
   for (let failure = 0; failure < 15; failure++) {
     assertEquals(pool.takeDialable(now, 1), [at(1)]);
@@ -51,7 +60,7 @@ Deno.test("PeerPool waits twice as long after each failure, up to a maximum", ()
 
 Deno.test("PeerPool forgets an address that fails again and again, but not one that the user named", () => {
   const pool = poolOf(at(1));
-  pool.add([at(2)], { isKept: true });
+  pool.add([at(2)], "user");
   for (let failure = 0; failure <= dialFailuresMax; failure++) {
     assertEquals(pool.takeDialable(failure * redialMaxMs, 2), [at(1), at(2)]);
     for (const endpoint of [at(1), at(2)]) pool.dialFailed(endpoint, failure * redialMaxMs);
@@ -76,7 +85,7 @@ Deno.test("PeerPool starts again with a short wait after a connection that was o
 Deno.test("PeerPool does not dial who is connected", () => {
   const pool = poolOf(at(1));
   pool.connected(at(1));
-  pool.add([at(1)]);
+  pool.add([at(1)], "tracker");
   assertEquals(pool.takeDialable(1e9, 1), []);
 });
 
@@ -84,7 +93,7 @@ Deno.test("PeerPool never dials a banned address and forgets no ban", () => {
   const pool = poolOf(at(1));
   pool.ban(at(1));
   pool.ban(at(2));
-  pool.add([at(1), at(2)]);
+  pool.add([at(1), at(2)], "tracker");
   pool.closed(at(1), 0, true);
   pool.connected(at(2));
   pool.dialFailed(at(2), 0);
@@ -100,9 +109,9 @@ Deno.test("PeerPool tells peers behind one address apart by their ports", () => 
 
 Deno.test("PeerPool remembers a bounded number of addresses, and those that the user names in any case", () => {
   const pool = new PeerPool();
-  pool.add(range(knownPeersMax + 10));
+  pool.add(range(knownPeersMax + 10), "tracker");
   assertEquals(pool.count, knownPeersMax);
-  pool.add([{ host: "192.168.0.1", port: 1 }], { isKept: true });
+  pool.add([{ host: "192.168.0.1", port: 1 }], "user");
   assertEquals(pool.count, knownPeersMax + 1);
 });
 
@@ -112,4 +121,57 @@ Deno.test("PeerPool ignores what it is told of addresses that it does not know",
   pool.closed(at(1), 0, true);
   pool.dialFailed(at(1), 0);
   assert(pool.count === 0);
+});
+
+Deno.test("PeerPool dials what strangers told after all else, whoever was told first", () => {
+  const pool = new PeerPool();
+  pool.add([at(1)], "exchange");
+  pool.add([at(2)], "tracker");
+  pool.add([at(3)], "discovery");
+  pool.add([at(4)], "user");
+  assertEquals(pool.takeDialable(0, 10), [at(2), at(4), at(1), at(3)]);
+});
+
+Deno.test("PeerPool keeps room and dials free from addresses that strangers made up", () => {
+  const pool = new PeerPool();
+  assertEquals(pool.add(range(hearsayPeersMax + 50), "exchange"), hearsayPeersMax);
+  assertEquals(pool.takeDialable(0, 1_000).length, hearsayDialsMax);
+  const good = { host: "192.168.0.1", port: 1 };
+  assertEquals(pool.add([good], "tracker"), 1);
+  assertEquals(pool.takeDialable(0, 1_000), [good]);
+});
+
+Deno.test("PeerPool forgets an address of a stranger after few failures, and its room is free again", () => {
+  const pool = new PeerPool();
+  pool.add(range(hearsayPeersMax), "exchange");
+  for (let failure = 0; failure <= hearsayDialFailuresMax; failure++) {
+    const dialled = pool.takeDialable(failure * redialMaxMs, 1);
+    assertEquals(dialled, [at(0)], `failure ${failure}`);
+    pool.dialFailed(at(0), failure * redialMaxMs);
+  }
+  assertEquals(pool.count, hearsayPeersMax - 1);
+  assertEquals(pool.add([at(60_000)], "exchange"), 1);
+});
+
+Deno.test("PeerPool takes the word of who is better placed: an address told by a tracker too is hearsay no more", () => {
+  const pool = new PeerPool();
+  pool.add([at(1)], "exchange");
+  assertEquals(pool.add([at(1)], "tracker"), 0);
+  assertEquals(pool.sourceOf(at(1)), "tracker");
+  pool.add([at(1)], "discovery");
+  assertEquals(pool.sourceOf(at(1)), "tracker");
+  pool.forgetHearsay();
+  assertEquals(pool.takeDialable(0, 1), [at(1)]);
+});
+
+Deno.test("PeerPool.forgetHearsay() leaves trackers' and the user's addresses, and bans", () => {
+  const pool = new PeerPool();
+  pool.add([at(1)], "exchange");
+  pool.add([at(2)], "discovery");
+  pool.add([at(3)], "tracker");
+  pool.add([at(4)], "exchange");
+  pool.ban(at(4));
+  pool.forgetHearsay();
+  assertEquals(pool.takeDialable(0, 10), [at(3)]);
+  assert(pool.isBanned(at(4)));
 });

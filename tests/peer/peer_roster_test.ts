@@ -55,7 +55,7 @@ for (const supportsExtensions of [true, false]) {
         if (peer.isClosed || !supportsExtensions) return;
         peer.say((out) => out.extended(0, encodeExtensionHandshake({ extensionIds: new Map(), listenPort: 6881 })));
       };
-      stage.apply({ kind: "peersFound", endpoints: [endpoint] });
+      stage.apply({ kind: "peersFound", endpoints: [endpoint], source: "user" });
       const outgoing = stage.connect({ ...far, endpoint, isOutgoing: true });
       const incoming = stage.connect({ ...far, endpoint: { host: "10.9.9.9", port: 51_000 } });
       for (const peer of ours < theirs ? [incoming, outgoing] : [outgoing, incoming]) sayOpening(peer);
@@ -160,7 +160,7 @@ Deno.test("Torrent says keep-alives where there is nothing to say, often enough 
 Deno.test("Torrent dials again after a failure", () => {
   const stage = new TorrentStage(content);
   const endpoint = { host: "10.2.0.1", port: 6881 };
-  stage.apply({ kind: "peersFound", endpoints: [endpoint] });
+  stage.apply({ kind: "peersFound", endpoints: [endpoint], source: "user" });
   stage.apply({ kind: "dialFailed", endpoint });
   assertEquals(stage.effectsOf("dial").length, 1);
   stage.pass(10_000);
@@ -170,7 +170,7 @@ Deno.test("Torrent dials again after a failure", () => {
 Deno.test("Torrent dials a peer again soon that it gave blocks to, however often it goes", () => {
   const stage = new TorrentStage(content, { have: Bitfield.full(8) });
   const endpoint = { host: "10.2.0.1", port: 6881 };
-  stage.apply({ kind: "peersFound", endpoints: [endpoint] });
+  stage.apply({ kind: "peersFound", endpoints: [endpoint], source: "user" });
   for (let visits = 1; visits <= 5; visits++) {
     assertEquals(stage.effectsOf("dial").length, visits);
     const peer = stage.join({ endpoint, isOutgoing: true });
@@ -183,7 +183,7 @@ Deno.test("Torrent dials a peer again soon that it gave blocks to, however often
 Deno.test("Torrent dials who it is told of within its bound of peers", () => {
   const stage = new TorrentStage(content, { maxPeers: 3 });
   const endpoints = Array.from({ length: 10 }, (_, index) => ({ host: `10.2.0.${index}`, port: 6881 }));
-  stage.apply({ kind: "peersFound", endpoints });
+  stage.apply({ kind: "peersFound", endpoints, source: "user" });
   const dialled = stage.effectsOf("dial").length;
   assertLessOrEqual(dialled, 3);
   for (const { endpoint } of stage.effectsOf("dial")) stage.apply({ kind: "dialFailed", endpoint });
@@ -213,7 +213,7 @@ Deno.test("Torrent closes everything when it stops, and takes part in nothing an
   assertEquals(peers.map(({ closedBecause }) => closedBecause), peers.map(() => "the transfer ends"));
   const late = stage.connect();
   assertEquals(late.isClosed, true);
-  stage.apply({ kind: "peersFound", endpoints: [{ host: "10.0.0.1", port: 1 }] });
+  stage.apply({ kind: "peersFound", endpoints: [{ host: "10.0.0.1", port: 1 }], source: "user" });
   stage.pass(60_000);
   assertEquals(stage.effectsOf("dial"), []);
 });
@@ -245,4 +245,16 @@ Deno.test("Torrent parts from the seeds at the moment when it has become one", (
   assertEquals(seeds.map((seed) => seed.torrent.peers.length), [0, 0]);
   swarm.runFor(3_600_000);
   assertLess(leecher.eventsOf("close").length, 50, "seeds dial each other again and again");
+});
+
+Deno.test("Torrent takes addresses of a private torrent from its trackers and the user only (BEP 27)", () => {
+  const dialled = (isPrivate: boolean) => {
+    const stage = new TorrentStage(content, { isPrivate });
+    for (const [index, source] of (["discovery", "exchange", "user"] as const).entries()) {
+      stage.apply({ kind: "peersFound", endpoints: [{ host: `10.0.0.${index + 1}`, port: 1 }], source });
+    }
+    return stage.effectsOf("dial").map(({ endpoint }) => endpoint.host).sort();
+  };
+  assertEquals(dialled(true), ["10.0.0.3"]);
+  assertEquals(dialled(false), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
 });

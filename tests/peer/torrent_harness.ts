@@ -170,7 +170,7 @@ export class VirtualSwarm {
 
   /** Tells the first of the others. */
   introduce(peer: VirtualPeer, others: readonly VirtualPeer[]): void {
-    this.apply(peer, { kind: "peersFound", endpoints: others.map(({ endpoint }) => endpoint) });
+    this.apply(peer, { kind: "peersFound", endpoints: others.map(({ endpoint }) => endpoint), source: "user" });
   }
 
   /** Each pair is connected once. */
