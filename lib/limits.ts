@@ -147,8 +147,10 @@ export const announceRetryMinMs = 5_000;
 export const announceRetryMaxMs = 5 * 60_000;
 /** Milliseconds until a tracker's reply is given up. */
 export const announceTimeoutMs = 15_000;
-/** Redirects followed for one announce. */
-export const announceRedirectsMax = 3;
+/** Redirects followed for one request to a tracker or a web seed. */
+export const httpRedirectsMax = 3;
+/** Milliseconds for finding out whether a name that we are sent to stands for a private address. */
+export const dnsTimeoutMs = 2_000;
 /** Info hashes in one scrape: as many as a UDP scrape can hold (BEP 15). */
 export const scrapeHashesMax = 74;
 
