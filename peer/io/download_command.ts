@@ -1,37 +1,57 @@
 /** `localbt download`: fetches a torrent's files, verified piece by piece, from all who have them. */
-import { choice, command, count, decimal, duration, flag, rate, text, texts } from "../../lib/cli/args.ts";
+import {
+  choice,
+  command,
+  count,
+  decimal,
+  duration,
+  flag,
+  rate,
+  text,
+  texts,
+  type ValuesOf,
+} from "../../lib/cli/args.ts";
+import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
+import type { Endpoint } from "../../lib/endpoint.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
+import type { Metainfo } from "../../lib/metainfo.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Download } from "./download.ts";
 import { describeSeedingEnd, type SeedingBounds } from "./seeding_end.ts";
 import { resolvePeers, Session } from "./session.ts";
 
+/** The options of `download`, which `get` takes too. */
+export const downloadOptions = {
+  output: text({ short: "o", value: "DIR", help: "the folder to put it in", default: "." }),
+  strategy: choice<PickStrategy>({
+    value: "NAME",
+    help: "which piece comes next: rarest-first, sequential or random",
+    choices: ["rarest-first", "sequential", "random"],
+    default: "rarest-first",
+  }),
+  maxPeers: count({ value: "N", help: "peers connected at once (default: 600)", min: 1 }),
+  peer: texts({ value: "HOST:PORT", help: "a peer to connect to, besides those of the tracker" }),
+  host: text({ value: "ADDRESS", help: "the address to listen on (default: all)" }),
+  port: count({ value: "PORT", help: "the port to listen on (default: 6881, then the next free)", max: 65535 }),
+  downloadLimit: rate({ value: "RATE", help: "download at most so many bytes a second", min: 1 }),
+  uploadLimit: rate({ value: "RATE", help: "upload at most so many bytes a second", min: 1 }),
+  timeout: duration({ value: "TIME", help: "give up when nothing has come for so long (exit code 5)" }),
+  noResume: flag({ help: "check all data that is there, whatever the last run remembers" }),
+  seed: flag({ help: "go on seeding when all is there" }),
+  seedTime: duration({ value: "TIME", help: "seed for so long when all is there" }),
+  seedRatio: decimal({ value: "N", help: "seed until N times the size was given" }),
+};
+
+/** What the user asked for with them. */
+export type DownloadValues = ValuesOf<typeof downloadOptions>;
+
 export const downloadCommand = command({
   name: "download",
   summary: summaries.download,
   operands: "<file.torrent>",
-  options: {
-    output: text({ short: "o", value: "DIR", help: "the folder to put it in", default: "." }),
-    strategy: choice<PickStrategy>({
-      value: "NAME",
-      help: "which piece comes next: rarest-first, sequential or random",
-      choices: ["rarest-first", "sequential", "random"],
-      default: "rarest-first",
-    }),
-    maxPeers: count({ value: "N", help: "peers connected at once (default: 600)", min: 1 }),
-    peer: texts({ value: "HOST:PORT", help: "a peer to connect to, besides those of the tracker" }),
-    host: text({ value: "ADDRESS", help: "the address to listen on (default: all)" }),
-    port: count({ value: "PORT", help: "the port to listen on (default: 6881, then the next free)", max: 65535 }),
-    downloadLimit: rate({ value: "RATE", help: "download at most so many bytes a second", min: 1 }),
-    uploadLimit: rate({ value: "RATE", help: "upload at most so many bytes a second", min: 1 }),
-    timeout: duration({ value: "TIME", help: "give up when nothing has come for so long (exit code 5)" }),
-    noResume: flag({ help: "check all data that is there, whatever the last run remembers" }),
-    seed: flag({ help: "go on seeding when all is there" }),
-    seedTime: duration({ value: "TIME", help: "seed for so long when all is there" }),
-    seedRatio: decimal({ value: "N", help: "seed until N times the size was given" }),
-  },
+  options: downloadOptions,
   examples: [
     "localbt download -o dest holiday.torrent",
     "localbt download --peer 192.168.1.20:6881 --seed holiday.torrent",
@@ -42,25 +62,38 @@ export const downloadCommand = command({
         hint: "ask for the .torrent file; localbt info shows what the link says",
       });
     }
-    const metainfo = await readTorrentFile(operand);
-    const peers = await resolvePeers(values.peer);
-    const bounds: SeedingBounds = { seedTimeMs: values.seedTime, seedRatio: values.seedRatio };
-    const seedsAfter = values.seed || bounds.seedTimeMs !== undefined || bounds.seedRatio !== undefined;
-    const session = new Session({ context, ...values });
-    try {
-      const download = await Download.begin(context, session, metainfo, values);
-      download.transfer.apply({ kind: "peersFound", endpoints: peers, source: "user" });
-      context.log(
-        `when all is there it ${seedsAfter ? `goes on seeding ${describeSeedingEnd(bounds)}` : "ends"}`,
-      );
-      await download.finish({ timeoutMs: values.timeout });
-      if (!context.stop.aborted && seedsAfter) await download.seed(bounds);
-    } catch (error) {
-      if (error instanceof UserError) context.event("error", { message: error.message, exitCode: error.exitCode });
-      throw error;
-    } finally {
-      await session.close();
-    }
-    return ExitCode.done;
+    return await fetchTorrent(context, values, { metainfo: await readTorrentFile(operand), peers: [] });
   },
 });
+
+/**
+ * Downloads a torrent and, where that is wished, goes on seeding it.
+ *
+ * @param peers where it can be had, beside what the trackers and `--peer` name
+ * @throws UserError
+ */
+export async function fetchTorrent(
+  context: Context,
+  values: DownloadValues,
+  { metainfo, peers }: { metainfo: Metainfo; peers: readonly Endpoint[] },
+): Promise<ExitCode> {
+  const endpoints = [...peers, ...await resolvePeers(values.peer)];
+  const bounds: SeedingBounds = { seedTimeMs: values.seedTime, seedRatio: values.seedRatio };
+  const seedsAfter = values.seed || bounds.seedTimeMs !== undefined || bounds.seedRatio !== undefined;
+  const session = new Session({ context, ...values });
+  try {
+    const download = await Download.begin(context, session, metainfo, values);
+    download.transfer.apply({ kind: "peersFound", endpoints, source: "user" });
+    context.log(
+      `when all is there it ${seedsAfter ? `goes on seeding ${describeSeedingEnd(bounds)}` : "ends"}`,
+    );
+    await download.finish({ timeoutMs: values.timeout });
+    if (!context.stop.aborted && seedsAfter) await download.seed(bounds);
+  } catch (error) {
+    if (error instanceof UserError) context.event("error", { message: error.message, exitCode: error.exitCode });
+    throw error;
+  } finally {
+    await session.close();
+  }
+  return ExitCode.done;
+}
