@@ -39,6 +39,11 @@ export class HttpHeadReader {
   isKeptAlive = false;
   /** Whether it is HTTP/1.0, which has to be told that the connection is kept. */
   isHttp10 = false;
+  /** Place of the values of `Host` and `Range`, as that of the query; two of a kind, or more, count as the last. */
+  hostStart = 0;
+  hostEnd = 0;
+  rangeStart = 0;
+  rangeEnd = 0;
   /** Bytes of the head with its empty line, once complete. */
   length = 0;
 
@@ -62,6 +67,8 @@ export class HttpHeadReader {
     this.#leadingLines = 0;
     this.#hasRequestLine = false;
     this.#headerCount = 0;
+    this.hostStart = this.hostEnd = 0;
+    this.rangeStart = this.rangeEnd = 0;
   }
 
   /** Goes on with a request whose first byte is at `start` and of which the bytes up to `end` are there. */
@@ -89,7 +96,7 @@ export class HttpHeadReader {
 
   #readLine(buffer: Uint8Array, lineStart: number, lineEnd: number, start: number): HttpHeadState {
     if (this.#hasRequestLine) {
-      if (lineStart !== lineEnd) return this.#readHeader(buffer, lineStart, lineEnd);
+      if (lineStart !== lineEnd) return this.#readHeader(buffer, lineStart, lineEnd, start);
       this.length = this.#searched;
       return "complete";
     }
@@ -135,7 +142,7 @@ export class HttpHeadReader {
     return "more";
   }
 
-  #readHeader(buffer: Uint8Array, lineStart: number, lineEnd: number): HttpHeadState {
+  #readHeader(buffer: Uint8Array, lineStart: number, lineEnd: number, start: number): HttpHeadState {
     if (++this.#headerCount > this.#limits.headersMax) return 431;
     let colon = lineStart;
     // A space before the colon, or at the start (a folded line), has been used to hide headers from one of two readers.
@@ -147,6 +154,18 @@ export class HttpHeadReader {
           return /^[ \t]*0+[ \t]*$/.test(textOf(buffer, colon + 1, lineEnd)) ? "more" : 413;
         }
         if (isHeader(buffer, lineStart, colon, connection)) this.#readConnection(buffer, colon + 1, lineEnd);
+        return "more";
+      case 0x68: // h
+        if (isHeader(buffer, lineStart, colon, host)) {
+          this.hostStart = colon + 1 - start;
+          this.hostEnd = lineEnd - start;
+        }
+        return "more";
+      case 0x72: // r
+        if (isHeader(buffer, lineStart, colon, range)) {
+          this.rangeStart = colon + 1 - start;
+          this.rangeEnd = lineEnd - start;
+        }
         return "more";
       case 0x74: // t
         return isHeader(buffer, lineStart, colon, transferEncoding) ? 413 : "more";
@@ -173,6 +192,8 @@ const httpVersion = bytesFromLatin1("HTTP/1.");
 const httpScheme = bytesFromLatin1("http://");
 const getMethod = bytesFromLatin1("GET");
 const headMethod = bytesFromLatin1("HEAD");
+const host = bytesFromLatin1("host");
+const range = bytesFromLatin1("range");
 const connection = bytesFromLatin1("connection");
 const keepAlive = bytesFromLatin1("keep-alive");
 const close = bytesFromLatin1("close");

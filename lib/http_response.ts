@@ -6,11 +6,24 @@
 import { type Bytes, bytesFromLatin1, writeDecimal } from "./bytes.ts";
 import type { HttpHeadState } from "./http_request.ts";
 
-/** One reply; the body may be a view that lives until the handler's next call. */
+/** One reply. */
 export interface HttpReply {
-  readonly status: 200 | 400 | 403 | 404 | 500 | 503;
+  readonly status: 200 | 206 | 400 | 403 | 404 | 416 | 429 | 500 | 503;
   readonly contentType: string;
-  readonly body: Uint8Array;
+  /** Further header lines of our own making, each `Name: value\r\n`. */
+  readonly headers?: string;
+  /** Bytes, which may be a view that lives until the handler's next call, or a body that is read while it is sent. */
+  readonly body: Uint8Array | HttpBody;
+}
+
+/** A body that is too large to be held: it is read while it is sent. */
+export interface HttpBody {
+  /** Bytes that `read` will give in all. */
+  readonly length: number;
+  /** Reads the next bytes to the start of `into`. @returns how many; 0 or a rejection ends the connection */
+  read(into: Uint8Array): Promise<number>;
+  /** Called once, however it went. */
+  close(): void;
 }
 
 /** What a reply's head depends on, as the request's head has it. */
@@ -31,20 +44,25 @@ export class ReplyBuffer {
     this.length += bytes.length;
   }
 
+  /** The reply's head, and its body where that is held. */
   appendReply(reply: HttpReply, asked: Asked): void {
     const start = headStart(reply);
     const end = asked.isKeptAlive ? asked.isHttp10 ? headEnds.kept : headEnds.none : headEnds.close;
-    this.#grow(start.length + lengthDigitsMax + end.length + reply.body.length);
+    const { body, headers = "" } = reply;
+    const held = asked.isHead || !(body instanceof Uint8Array) ? noBytes : body;
+    this.#grow(start.length + lengthDigitsMax + headers.length + end.length + held.length + 2);
     const { bytes } = this;
     bytes.set(start, this.length);
-    let at = writeDecimal(bytes, this.length + start.length, reply.body.length);
+    let at = writeDecimal(bytes, this.length + start.length, body.length);
+    if (headers !== "") {
+      const lines = bytesFromLatin1(`\r\n${headers.slice(0, -2)}`);
+      bytes.set(lines, at);
+      at += lines.length;
+    }
     bytes.set(end, at);
     at += end.length;
-    if (!asked.isHead) {
-      bytes.set(reply.body, at);
-      at += reply.body.length;
-    }
-    this.length = at;
+    bytes.set(held, at);
+    this.length = at + held.length;
   }
 
   #grow(count: number): void {
@@ -56,7 +74,8 @@ export class ReplyBuffer {
 }
 
 /** Digits of a body's length at most. */
-const lengthDigitsMax = 10;
+const lengthDigitsMax = 16;
+const noBytes = new Uint8Array(0);
 
 const commonEnd = "\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
 /** What follows the length, by what is said about the connection. */
@@ -83,12 +102,15 @@ function headStart({ status, contentType }: HttpReply): Bytes {
 
 const statusLines = {
   200: "200 OK",
+  206: "206 Partial Content",
   400: "400 Bad Request",
   403: "403 Forbidden",
   404: "404 Not Found",
   405: "405 Method Not Allowed",
   413: "413 Content Too Large",
   414: "414 URI Too Long",
+  416: "416 Range Not Satisfiable",
+  429: "429 Too Many Requests",
   431: "431 Request Header Fields Too Large",
   500: "500 Internal Server Error",
   503: "503 Service Unavailable",

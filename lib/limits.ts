@@ -192,6 +192,9 @@ export const httpLingerMs = 1_000;
 /** Bytes of replies gathered before they are written, when requests are pipelined. */
 export const httpTurnBytesMax = 64 * KiB;
 
+/** Bytes of a body that is read while it is sent, in memory at a time. */
+export const httpBodyPieceBytes = 128 * KiB;
+
 // The disk (lib/io, peer/io)
 
 /** Files that one disk worker keeps open: thousands of small files pass through, and 8 workers stay far below 1,024. */

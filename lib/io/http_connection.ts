@@ -3,8 +3,10 @@
  *
  * Made once and used for one client after the other, since making the buffers cost more than answering an announce does.
  */
-import type { Bytes } from "../bytes.ts";
+import { type Bytes, latin1FromBytes } from "../bytes.ts";
 import { type HttpHeadLimits, HttpHeadReader } from "../http_request.ts";
+import type { HttpBody } from "../http_response.ts";
+import type { HttpRequest } from "./http_server.ts";
 import type { Socket } from "./network.ts";
 
 /** What a connection is waiting for. */
@@ -26,6 +28,8 @@ export class HttpConnection {
   isClosing = false;
   /** Whether the client said itself that nothing follows, and has sent nothing more. */
   isDone = false;
+  /** What is to be sent behind the replies of this turn. */
+  body: HttpBody | undefined;
   readonly #bytesMax: number;
   #socket: Socket | undefined;
 
@@ -44,6 +48,7 @@ export class HttpConnection {
     this.deadline = deadline;
     this.isClosing = false;
     this.isDone = false;
+    this.body = undefined;
     // One large head must not be paid for as long as the server runs.
     if (this.buffer.length > bufferBytes) this.buffer = new Uint8Array(bufferBytes);
   }
@@ -54,6 +59,12 @@ export class HttpConnection {
       this.#socket?.close();
     } catch { /* it was closed before */ }
     this.#socket = undefined;
+  }
+
+  /** Gives up the body that was to be sent, or has been. */
+  endBody(): void {
+    this.body?.close();
+    this.body = undefined;
   }
 
   /** Where the next bytes are to be read to: the unanswered ones move to the front, a full buffer doubles. */
@@ -74,5 +85,39 @@ export class HttpConnection {
       this.buffer = grown;
     }
     return this.buffer.subarray(this.end);
+  }
+}
+
+/** A request as it lies in its connection's buffer: strings are made of what is asked for. */
+export class BufferedRequest implements HttpRequest {
+  readonly #connection: HttpConnection;
+  readonly #start: number;
+
+  constructor(connection: HttpConnection) {
+    this.#connection = connection;
+    this.#start = connection.start;
+  }
+
+  get path(): string {
+    return this.#connection.head.path;
+  }
+
+  get query(): Uint8Array {
+    const { queryStart, queryEnd } = this.#connection.head;
+    return this.#view(queryStart, queryEnd);
+  }
+
+  get host(): string | undefined {
+    const { hostStart, hostEnd } = this.#connection.head;
+    return hostEnd === 0 ? undefined : latin1FromBytes(this.#view(hostStart, hostEnd)).trim();
+  }
+
+  get range(): string | undefined {
+    const { rangeStart, rangeEnd } = this.#connection.head;
+    return rangeEnd === 0 ? undefined : latin1FromBytes(this.#view(rangeStart, rangeEnd)).trim();
+  }
+
+  #view(start: number, end: number): Uint8Array {
+    return this.#connection.buffer.subarray(this.#start + start, this.#start + end);
   }
 }

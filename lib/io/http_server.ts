@@ -6,8 +6,9 @@
  * between. What a path means is the handler's business; the head is lib/http_request.ts's.
  */
 import { canonicalHost, isLoopback } from "../endpoint.ts";
-import { type HttpReply, refusals, ReplyBuffer } from "../http_response.ts";
+import { type HttpBody, type HttpReply, refusals, ReplyBuffer } from "../http_response.ts";
 import {
+  httpBodyPieceBytes,
   httpConnectionsMax,
   httpConnectionsPerAddressMax,
   httpHeadBytesMax,
@@ -19,7 +20,7 @@ import {
   httpTurnBytesMax,
   httpWriteTimeoutMs,
 } from "../limits.ts";
-import { HttpConnection } from "./http_connection.ts";
+import { BufferedRequest, HttpConnection } from "./http_connection.ts";
 import type { Socket, SocketListener } from "./network.ts";
 
 /** One request; the query is a view that lives until the handler returns. */
@@ -28,6 +29,10 @@ export interface HttpRequest {
   readonly path: string;
   /** What follows the question mark; empty when there is none. */
   readonly query: Uint8Array;
+  /** The value of `Host`, which the client chose; undefined when it named none. */
+  readonly host: string | undefined;
+  /** The value of `Range`. */
+  readonly range: string | undefined;
 }
 
 /** Answers the requests of one connection. */
@@ -200,6 +205,7 @@ export class HttpServer {
     } catch {
       /* the client went away, or was cut off */
     }
+    connection.endBody();
     connection.close();
     this.#connections.delete(connection);
     if (this.#spares.length < sparesMax) this.#spares.push(connection);
@@ -234,6 +240,7 @@ export class HttpServer {
         for (let written = 0; written < replies.length;) {
           written += await socket.write(replies.bytes.subarray(written, replies.length));
         }
+        if (connection.body !== undefined) await this.#sendBody(connection, socket, connection.body);
       }
       if (replies.bytes.length <= httpTurnBytesMax && this.#spareReplies.length < sparesMax) {
         this.#spareReplies.push(replies);
@@ -256,17 +263,32 @@ export class HttpServer {
         connection.isClosing = true;
         break;
       }
-      const { start } = connection;
-      const query = connection.buffer.subarray(start + head.queryStart, start + head.queryEnd);
-      replies.appendReply(this.#handle(handler, { path: head.path, query }), head);
+      const reply = this.#handle(handler, new BufferedRequest(connection));
+      replies.appendReply(reply, head);
+      if (!(reply.body instanceof Uint8Array)) connection.body = reply.body;
+      if (head.isHead) connection.endBody();
       connection.start += head.length;
       const isAllAnswered = connection.start === connection.end;
       connection.isClosing = !head.isKeptAlive;
       connection.isDone = connection.isClosing && isAllAnswered;
       head.reset();
+      if (connection.body !== undefined) return true;
       if (isAllAnswered) break;
     }
     return false;
+  }
+
+  /** Sends a body as the client takes it; each piece of it has the time of a turn's replies. */
+  async #sendBody(connection: HttpConnection, socket: Socket, body: HttpBody): Promise<void> {
+    const piece = new Uint8Array(Math.min(httpBodyPieceBytes, body.length));
+    for (let left = body.length; left > 0;) {
+      const count = await body.read(piece.subarray(0, Math.min(piece.length, left)));
+      if (count === 0 || this.#isClosed) throw new Error("a body ended early");
+      connection.deadline = this.#deadline(this.#limits.writeTimeoutMs);
+      for (let written = 0; written < count;) written += await socket.write(piece.subarray(written, count));
+      left -= count;
+    }
+    connection.endBody();
   }
 
   #handle(handler: HttpHandler, request: HttpRequest): HttpReply {

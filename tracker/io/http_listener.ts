@@ -9,7 +9,13 @@ import { decodeAddress, formatEndpoint } from "../../lib/endpoint.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { listenOn } from "../../lib/io/listen.ts";
 import { announceHosts } from "../../lib/io/local_interfaces.ts";
-import { type HttpEnds, type HttpHandler, type HttpLimits, HttpServer } from "../../lib/io/http_server.ts";
+import {
+  type HttpEnds,
+  type HttpHandler,
+  type HttpLimits,
+  type HttpRequest,
+  HttpServer,
+} from "../../lib/io/http_server.ts";
 import type { HttpReply } from "../../lib/http_response.ts";
 import type { Network, SocketListener } from "../../lib/io/network.ts";
 import type { InfoHash } from "../../lib/ids.ts";
@@ -35,6 +41,8 @@ export interface TrackerServerOptions {
   /** Milliseconds after its last announce that a peer is forgotten; two and a half intervals unless given. */
   readonly lifetimeMs?: number;
   readonly limits?: Partial<HttpLimits>;
+  /** Answers what is not the tracker's own: the page of `share`. Undefined where there is nothing. */
+  site?(request: HttpRequest, ends: HttpEnds): HttpReply | undefined;
   /** Told of each announce that was answered; costs time, so only for those who print it. */
   onAnnounce?(announced: Announced): void;
   /** Told of our own faults. */
@@ -128,14 +136,15 @@ export class TrackerServer {
   #open(ends: HttpEnds): HttpHandler {
     const known = this.#handlers.get(ends.remote);
     if (known !== undefined && known.local === ends.local) return known.handler;
-    const handler = this.#handlerFor(new Asker(ends));
+    const handler = this.#handlerFor(new Asker(ends), ends);
     if (this.#handlers.size >= trackerAskersMax) this.#handlers.clear();
     this.#handlers.set(ends.remote, { local: ends.local, handler });
     return handler;
   }
 
-  #handlerFor(asker: Asker): HttpHandler {
-    return ({ path, query }) => {
+  #handlerFor(asker: Asker, ends: HttpEnds): HttpHandler {
+    return (request) => {
+      const { path, query } = request;
       switch (path) {
         case "/announce":
           return this.#announce(query, asker);
@@ -145,10 +154,8 @@ export class TrackerServer {
           return { status: 200, contentType: "application/json", body: encodeText(`${JSON.stringify(this.stats)}\n`) };
         case "/health":
           return healthy;
-        case "/":
-          return aboutPage;
         default:
-          return notFound;
+          return this.#options.site?.(request, ends) ?? (path === "/" ? aboutPage : notFound);
       }
     };
   }
