@@ -63,6 +63,8 @@ export type Input =
   }
   /** Addresses; only those of the user are kept for ever. */
   | { readonly kind: "peersFound"; readonly endpoints: readonly Endpoint[]; readonly source: AddressSource }
+  /** The connections of a MetadataFetch are ours from now on. */
+  | { readonly kind: "handedOver" }
   | { readonly kind: "tick" }
   | { readonly kind: "stop" };
 

@@ -189,6 +189,8 @@ export class Torrent {
       case "peersFound":
         this.#roster.addAddresses(input.endpoints, input.source);
         return this.#dial();
+      case "handedOver":
+        return;
       case "tick":
         return this.#onTick();
       case "stop":

@@ -14,7 +14,8 @@ import { Client } from "../client.ts";
 import { Connection } from "./connection.ts";
 import type { Storage } from "./storage.ts";
 import type { Torrent } from "../torrent.ts";
-import { Transfer, type TransferEvent, type TransferHost } from "./transfer.ts";
+import type { LinkHost, SwarmLink } from "./swarm_link.ts";
+import { Transfer, type TransferEvent } from "./transfer.ts";
 
 /** The port that is tried first, and how many after it before the system chooses (BEP 3 names 6881 to 6889). */
 const firstPort = 6881;
@@ -23,12 +24,12 @@ const portTries = 100;
 const tickMinMs = 2;
 const tickMaxMs = 1_000;
 
-export class Engine implements TransferHost {
+export class Engine implements LinkHost {
   /** The TCP port that peers reach us on. */
   readonly port: number;
   readonly #network: Network;
   readonly #listeners: readonly SocketListener[];
-  readonly #client = new Client<Transfer>();
+  readonly #client = new Client<SwarmLink>();
   readonly #accepting: Promise<void>[];
   readonly #unrouted = new Set<Connection>();
   readonly now: () => number;
@@ -76,8 +77,8 @@ export class Engine implements TransferHost {
     onEvent: (event: TransferEvent) => void;
   }): Transfer {
     const transfer = new Transfer({ torrent, storage, host: this, onEvent });
-    this.#client.add(torrent.infoHash, transfer);
-    transfer.tick();
+    this.#client.add(torrent.infoHash, transfer.link);
+    transfer.link.tick();
     return transfer;
   }
 
@@ -87,11 +88,11 @@ export class Engine implements TransferHost {
     for (const listener of this.#listeners) listener.close();
     for (const connection of this.#unrouted) connection.close();
     clearTimeout(this.#timer);
-    await Promise.all([...this.#client.entries()].map((transfer) => transfer.stop()));
+    await Promise.all([...this.#client.entries()].map((link) => link.stop()));
     await Promise.all(this.#accepting);
   }
 
-  // For the transfers
+  // For the links
 
   connect({ host, port }: { host: string; port: number }, signal: AbortSignal): Promise<Socket> {
     return this.#network.connect({ hostname: host, port, signal });
@@ -111,7 +112,7 @@ export class Engine implements TransferHost {
 
   #tick(): void {
     this.#timerAt = Infinity;
-    for (const transfer of this.#client.entries()) transfer.tick();
+    for (const link of this.#client.entries()) link.tick();
   }
 
   // Incoming
@@ -146,29 +147,29 @@ export class Engine implements TransferHost {
     const timeout = setTimeout(() => connection.close(), handshakeTimeoutMs);
     const start = new Uint8Array(handshakeLength);
     let length = 0;
-    let transfer: Transfer | "more" | undefined = "more";
+    let link: SwarmLink | "more" | undefined = "more";
     let rest: Uint8Array | undefined;
     try {
-      while (transfer === "more") {
+      while (link === "more") {
         const bytes = await connection.read();
         if (bytes === undefined) break;
         const taken = Math.min(bytes.length, start.length - length);
         start.set(bytes.subarray(0, taken), length);
         length += taken;
         rest = bytes.subarray(taken);
-        transfer = this.#client.route(start.subarray(0, length));
+        link = this.#client.route(start.subarray(0, length));
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      transfer = undefined;
+      link = undefined;
     } finally {
       clearTimeout(timeout);
       this.#unrouted.delete(connection);
     }
-    if (transfer === undefined || transfer === "more" || this.#isStopped) return connection.close();
+    if (link === undefined || link === "more" || this.#isStopped) return connection.close();
     const begun = new Uint8Array(length + (rest?.length ?? 0));
     begun.set(start.subarray(0, length));
     if (rest !== undefined) begun.set(rest, length);
-    await transfer.run(connection, false, begun);
+    await link.run(connection, false, begun);
   }
 }

@@ -1,30 +1,13 @@
 /**
- * One torrent at work: feeds its Torrent with what sockets, disk and trackers say, and performs the effects.
- *
- * Inputs are applied one after the other in the order they come; an effect that is answered at once (a block from the
- * cache) becomes the next input of the same turn.
+ * One torrent at work: its Torrent on a SwarmLink, and the storage that answers what it asks of the disk.
  */
-import { TrackerFailure } from "../../lib/announce/request.ts";
-import type { Endpoint } from "../../lib/endpoint.ts";
-import { ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
+import { reasonOf } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
-import type { Socket } from "../../lib/io/network.ts";
-import { dialTimeoutMs, resumeSaveMs } from "../../lib/limits.ts";
+import { resumeSaveMs } from "../../lib/limits.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
-import { announce } from "./announce_client.ts";
-import type { Connection } from "./connection.ts";
 import type { Storage, StoreResult } from "./storage.ts";
-
-/** What a transfer needs of the engine. */
-export interface TransferHost {
-  now(): number;
-  connect(endpoint: Endpoint, signal: AbortSignal): Promise<Socket>;
-  /** Gives a new socket its number. */
-  adopt(socket: Socket): Connection;
-  /** The transfer has something to do at this time (monotonic ms). */
-  wakeAt(at: number): void;
-}
+import { type LinkHost, type LinkOwner, type OwnEffect, SwarmLink, track } from "./swarm_link.ts";
 
 /** What a transfer tells of its life, for people and programs; `failed` ends it. */
 export type TransferEvent =
@@ -34,32 +17,26 @@ export type TransferEvent =
   | { readonly kind: "resumeNotSaved"; readonly why: string }
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** Milliseconds that trackers have to hear our goodbye. */
-const goodbyeMs = 1_500;
-
 function isPending(read: Uint8Array | Promise<Uint8Array>): read is Promise<Uint8Array> {
   return read instanceof Promise;
 }
 
-export class Transfer {
+export class Transfer implements LinkOwner {
   readonly torrent: Torrent;
+  readonly link: SwarmLink;
   readonly #storage: Storage;
-  readonly #host: TransferHost;
+  readonly #host: LinkHost;
   readonly #onEvent: (event: TransferEvent) => void;
-  readonly #connections = new Map<ConnectionId, Connection>();
-  readonly #inputs: Input[] = [];
-  readonly #announces = new Set<Promise<void>>();
   readonly #stores = new Set<Promise<void>>();
-  readonly #ending = new AbortController();
-  #isApplying = false;
-  #isStopping = false;
   #savedAt: number;
   #hasUnsaved = false;
 
-  constructor({ torrent, storage, host, onEvent }: {
+  /** @param link with the connections that a MetadataFetch made; a new one if left out */
+  constructor({ torrent, storage, host, link, onEvent }: {
     torrent: Torrent;
     storage: Storage;
-    host: TransferHost;
+    host: LinkHost;
+    link?: SwarmLink | undefined;
     onEvent: (event: TransferEvent) => void;
   }) {
     this.torrent = torrent;
@@ -67,40 +44,13 @@ export class Transfer {
     this.#host = host;
     this.#onEvent = onEvent;
     this.#savedAt = host.now();
+    this.link = link ?? new SwarmLink(host, torrent, this);
+    link?.handTo(torrent, this);
   }
 
   /** Takes an input in and performs what follows from it, before it returns. */
   apply(input: Input): void {
-    this.#inputs.push(input);
-    if (this.#isApplying) return;
-    this.#isApplying = true;
-    try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        for (const effect of this.torrent.apply(next, this.#host.now())) this.#perform(effect);
-      }
-    } catch (error) {
-      this.#inputs.length = 0;
-      this.#onEvent({ kind: "failed", error });
-    } finally {
-      this.#isApplying = false;
-    }
-    this.#host.wakeAt(this.torrent.wakeAt(this.#host.now()));
-  }
-
-  /** Serves a connection until it ends. `start` is what was read of it already. */
-  async run(connection: Connection, isOutgoing: boolean, start?: Uint8Array): Promise<void> {
-    const { id, endpoint } = connection;
-    this.#connections.set(id, connection);
-    this.apply({ kind: "connected", connection: id, endpoint, isOutgoing });
-    if (start !== undefined) this.apply({ kind: "received", connection: id, bytes: start });
-    while (this.#connections.has(id)) {
-      if (!this.torrent.mayRead(id)) await this.#whenWritten(id);
-      const bytes = await connection.read();
-      if (bytes === undefined) break;
-      this.apply({ kind: "received", connection: id, bytes });
-    }
-    if (this.#connections.delete(id)) this.apply({ kind: "closed", connection: id });
-    connection.close();
+    this.link.apply(input);
   }
 
   /** Nothing was missing at the start: finishes as if the last piece had just come. */
@@ -108,42 +58,36 @@ export class Transfer {
     this.#complete();
   }
 
-  tick(): void {
-    this.apply({ kind: "tick" });
+  // For the link
+
+  onTick(): void {
     if (this.#hasUnsaved && this.#host.now() - this.#savedAt >= resumeSaveMs) this.#saveResume();
   }
 
-  /** Says goodbye to trackers and peers, waits for what is being written, and saves the resume file. */
-  async stop(): Promise<void> {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
-    this.apply({ kind: "stop" });
-    const timer = setTimeout(() => this.#ending.abort(), goodbyeMs);
+  onFault(error: unknown): void {
+    this.#onEvent({ kind: "failed", error });
+  }
+
+  onTrackerFailed(failure: { url: string; why: string }): void {
+    this.#onEvent({ kind: "trackerFailed", ...failure });
+  }
+
+  /** Waits for what is being written, and saves the resume file. */
+  async drain(): Promise<void> {
     await Promise.allSettled(this.#stores);
     if (!this.torrent.isComplete) await this.#saveResume();
-    await Promise.allSettled(this.#announces);
-    clearTimeout(timer);
-    this.#ending.abort();
+  }
+
+  async close(): Promise<void> {
     await this.#storage.close();
   }
 
-  #perform(effect: Effect): void {
+  perform(effect: OwnEffect): void {
     switch (effect.kind) {
-      case "send":
-        return void this.#send(effect);
       case "readBlocks":
         return this.#readBlocks(effect.connection, effect.ranges);
       case "storePiece":
         return this.#storePiece(effect);
-      case "announce":
-        return this.#track(this.#announces, this.#announce(effect));
-      case "dial":
-        return void this.#dial(effect.endpoint);
-      case "close":
-        this.#connections.get(effect.connection)?.close();
-        this.#connections.delete(effect.connection);
-        this.#written.get(effect.connection)?.();
-        return;
       case "complete":
         return void this.#complete();
       case "diskFailed":
@@ -154,41 +98,6 @@ export class Transfer {
       default:
         return this.#onEvent(effect);
     }
-  }
-
-  #track(set: Set<Promise<void>>, work: Promise<void>): void {
-    const tracked = work.finally(() => set.delete(tracked));
-    set.add(tracked);
-  }
-
-  // Sockets
-
-  async #send({ connection: id, bytes }: Extract<Effect, { kind: "send" }>): Promise<void> {
-    const isWritten = await this.#connections.get(id)?.write(bytes);
-    if (isWritten) this.apply({ kind: "sent", connection: id, bytes });
-    else this.#connections.get(id)?.close(); // its read ends too, and tells the torrent
-    this.#written.get(id)?.();
-  }
-
-  /** Those whose reading waits until their peer has taken what was sent. */
-  readonly #written = new Map<ConnectionId, () => void>();
-
-  async #whenWritten(id: ConnectionId): Promise<void> {
-    while (this.#connections.has(id) && !this.torrent.mayRead(id)) {
-      await new Promise<void>((resolve) => this.#written.set(id, resolve));
-    }
-    this.#written.delete(id);
-  }
-
-  async #dial(endpoint: Endpoint): Promise<void> {
-    let socket: Socket;
-    try {
-      const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(dialTimeoutMs)]);
-      socket = await this.#host.connect(endpoint, signal);
-    } catch {
-      return this.apply({ kind: "dialFailed", endpoint });
-    }
-    await this.run(this.#host.adopt(socket), true);
   }
 
   // Disk
@@ -228,7 +137,7 @@ export class Transfer {
 
   #storePiece({ piece, buffer }: Extract<Effect, { kind: "storePiece" }>): void {
     const stored = this.#storage.storePiece(piece, buffer);
-    if (stored instanceof Promise) this.#track(this.#stores, this.#awaitStore(piece, stored));
+    if (stored instanceof Promise) track(this.#stores, this.#awaitStore(piece, stored));
     else this.#applyStored(piece, stored);
   }
 
@@ -262,20 +171,6 @@ export class Transfer {
       await this.#storage.saveResume();
     } catch (error) {
       this.#onEvent({ kind: "resumeNotSaved", why: reasonOf(error) });
-    }
-  }
-
-  // Trackers
-
-  async #announce({ call }: Extract<Effect, { kind: "announce" }>): Promise<void> {
-    try {
-      const reply = await announce(call, { signal: this.#ending.signal });
-      this.apply({ kind: "announced", id: call.id, reply });
-    } catch (error) {
-      if (!(error instanceof UserError || error instanceof ProtocolError)) throw error;
-      const retryInMs = error instanceof TrackerFailure ? error.retryInMs : undefined;
-      this.apply({ kind: "announceFailed", id: call.id, why: error.message, retryInMs });
-      if (!this.#isStopping) this.#onEvent({ kind: "trackerFailed", url: call.url, why: error.message });
     }
   }
 }
