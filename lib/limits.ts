@@ -169,6 +169,17 @@ export const trackerAskersMax = 4096;
 /** Milliseconds that a silent peer stays listed at least: libtorrent never announces more often than every 300 s. */
 export const peerLifetimeMinMs = 400_000;
 
+// Multicast and local discovery (lib/io/multicast.ts, peer/discovery.ts)
+
+/** Links that multicast is sent out of: a machine that runs containers has hundreds, few of them lead anywhere. */
+export const multicastLinksMax = 32;
+/** Bytes of a multicast packet that are read: the most that multicast DNS allows (RFC 6762, 17). */
+export const multicastBytesMax = 9000;
+/** Packets of a group that are read in a second, for each family; the rest is left to the system, which drops it. */
+export const multicastPacketsPerSecondMax = 500;
+/** Milliseconds between two looks at the interfaces of this machine: a laptop joins another Wi-Fi. */
+export const interfacesLookMs = 60_000;
+
 // The HTTP server (lib/http_request.ts, lib/io/http_server.ts)
 
 /** Bytes of a request line: 74 percent-encoded info hashes are 5.3 KB. */

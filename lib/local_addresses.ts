@@ -86,7 +86,8 @@ function reachOf(name: string): Reach {
   return hostNames.test(name) ? reach.host : vpnNames.test(name) ? reach.vpn : reach.lan;
 }
 
-function isInNetwork(remote: string, { host, netmask }: LocalAddress): boolean {
+/** Whether `remote` is in the network of an address of ours; false where the netmask says nothing. @param remote canonical */
+export function isInNetwork(remote: string, { host, netmask }: Pick<LocalAddress, "host" | "netmask">): boolean {
   const mask = maskOf(netmask);
   const [a, b] = [encodeAddress(remote), encodeAddress(host)];
   return mask?.length === a.length && mask.every((bits, i) => (a[i] & bits) === (b[i] & bits));
@@ -103,7 +104,7 @@ function isLinkLocal4(host: string): boolean {
   return host.startsWith("169.254.");
 }
 
-/** fe80::/10 */
-function isLinkLocal6(host: string): boolean {
+/** Whether a canonical host is in fe80::/10: such an address says nothing without the interface it is behind. */
+export function isLinkLocal6(host: string): boolean {
   return /^fe[89ab]/.test(host);
 }

@@ -27,6 +27,13 @@ export interface Network {
   listen(options: { hostname: string; port: number }): SocketListener;
   /** Rejects when the peer refuses, cannot be reached, or `signal` aborts. */
   connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<Socket>;
-  /** A UDP socket. @param options `reuseAddress`: others may have the port too, as for multicast */
-  listenDatagram(options: { hostname: string; port: number; reuseAddress?: boolean }): DatagramSocket;
+  /**
+   * A UDP socket.
+   *
+   * @param options `reuseAddress`: others may have the port too, as for multicast; `loopback`: what this machine sends to
+   * a group comes back to it
+   */
+  listenDatagram(
+    options: { hostname: string; port: number; reuseAddress?: boolean; loopback?: boolean },
+  ): DatagramSocket;
 }

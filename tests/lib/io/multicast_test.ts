@@ -1,0 +1,91 @@
+import { assertEquals } from "@std/assert";
+import { MulticastSockets } from "../../../lib/io/multicast.ts";
+import type { DatagramSocket } from "../../../lib/io/network.ts";
+import { multicastPacketsPerSecondMax } from "../../../lib/limits.ts";
+
+const groups = { 4: "239.192.152.143", 6: "ff15::efc0:988f" };
+const interfaces = [
+  { name: "eth0", address: "10.0.0.5", netmask: "255.255.255.0" },
+  { name: "docker0", address: "172.17.0.1", netmask: "255.255.0.0" },
+];
+
+/** A socket that hands out what it was given, for as long as it is open, and tells what was done with it. */
+class FakeSocket {
+  readonly addr: Deno.NetAddr = { transport: "udp", hostname: "0.0.0.0", port: 1 };
+  readonly joined: string[] = [];
+  readCount = 0;
+  isClosed = false;
+  #fail = (_reason: Error) => {};
+  readonly #packet: Uint8Array | undefined;
+  readonly #badInterface: string | undefined;
+
+  constructor({ packet, badInterface }: { packet?: Uint8Array; badInterface?: string }) {
+    this.#packet = packet;
+    this.#badInterface = badInterface;
+  }
+
+  joinMulticastV4(_group: string, host: string): Promise<void> {
+    if (host === this.#badInterface) return Promise.reject(new Error("No such device (os error 19)"));
+    this.joined.push(host);
+    return Promise.resolve();
+  }
+
+  receive(): Promise<[Uint8Array, Deno.NetAddr]> {
+    this.readCount++;
+    if (this.#packet !== undefined && !this.isClosed) {
+      return Promise.resolve([this.#packet, { transport: "udp", hostname: "10.0.0.9", port: 6771 }]);
+    }
+    return new Promise((_resolve, reject) => this.#fail = reject);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.#fail(new Error("closed"));
+  }
+}
+
+/** Opens the group on a fake socket. */
+async function openOn(socket: FakeSocket, list = interfaces) {
+  const faults: string[] = [];
+  let packetCount = 0;
+  const told = Promise.withResolvers<void>();
+  const sockets = await MulticastSockets.open({
+    network: { listenDatagram: () => socket as unknown as DatagramSocket },
+    groups,
+    port: 6771,
+    host: undefined,
+    interfaces: () => list,
+    onPacket: () => {
+      if (++packetCount === multicastPacketsPerSecondMax) told.resolve();
+    },
+    onFault: (name, why) => faults.push(`${name}: ${why}`),
+  });
+  return { sockets, faults, flooded: told.promise, packetCount: () => packetCount };
+}
+
+Deno.test("MulticastSockets joins on every interface, and one that refuses is told and harms nobody", async () => {
+  const socket = new FakeSocket({ badInterface: "10.0.0.5" });
+  const { sockets, faults } = await openOn(socket);
+  assertEquals(socket.joined, ["172.17.0.1"]);
+  assertEquals(faults, ["eth0: multicast cannot be received: No such device"]);
+  sockets.close();
+  assertEquals(socket.isClosed, true);
+});
+
+Deno.test("MulticastSockets reads no more packets a second than its bound, whoever floods it", async () => {
+  const socket = new FakeSocket({ packet: new Uint8Array(3) });
+  const { sockets, flooded, packetCount } = await openOn(socket);
+  await flooded;
+  for (let turn = 0; turn < 1000; turn++) await Promise.resolve();
+  assertEquals(packetCount(), multicastPacketsPerSecondMax);
+  assertEquals(socket.readCount, multicastPacketsPerSecondMax);
+  sockets.close();
+});
+
+Deno.test("MulticastSockets without a network opens nothing and complains of nothing", async () => {
+  const socket = new FakeSocket({});
+  const { sockets, faults } = await openOn(socket, []);
+  assertEquals([sockets.links, faults, socket.readCount], [[], [], 0]);
+  await sockets.send(() => [new Uint8Array(1)]);
+  sockets.close();
+});
