@@ -29,20 +29,25 @@ export interface Need {
 }
 
 /**
- * A test that needs foreign programs: without them it is left out with a line that says so.
+ * A test that needs something of the machine: without it it is left out with a line that says so.
  *
- * On a build machine (`CI=true`) a missing program fails the test instead, so that a green run means what it says.
+ * On a build machine (`CI=true`) something missing fails the test instead, so that a green run means what it says.
  */
-export function interopTest(name: string, needs: readonly Need[], run: () => Promise<void>): void {
+export function testOn(needs: readonly Need[], name: string, run: () => Promise<void>): void {
   const missing = needs.filter((need) => !need.isInstalled()).map((need) => need.name);
   if (missing.length > 0 && Deno.env.get("CI") === "true") {
     Deno.test(name, () => {
-      throw new Error(`not installed: ${missing.join(", ")}`);
+      throw new Error(`not on this machine: ${missing.join(", ")}`);
     });
     return;
   }
-  if (missing.length > 0) console.log(`left out: ${name} (not installed: ${missing.join(", ")})`);
-  Deno.test({ name, ignore: missing.length > 0, fn: () => runTwiceAtMost(name, run) });
+  if (missing.length > 0) console.log(`left out: ${name} (not on this machine: ${missing.join(", ")})`);
+  Deno.test({ name, ignore: missing.length > 0, fn: run });
+}
+
+/** A test with foreign programs, which gets a second try. */
+export function interopTest(name: string, needs: readonly Need[], run: () => Promise<void>): void {
+  testOn(needs, name, () => runTwiceAtMost(name, run));
 }
 
 /** Foreign programs have faults of their own that come and go: a test with them may fail once, and that is printed. */

@@ -1,0 +1,75 @@
+import { assert, assertGreater, assertLess } from "@std/assert";
+import { testOn } from "../interop/installed.ts";
+import { Lan } from "../interop/lan.ts";
+import type { LanHost } from "../interop/lan_host.ts";
+import { linkRates, networkNamespaces, packetFilter } from "../interop/network_tools.ts";
+import { singleFile } from "../interop/payload.ts";
+import { Scene } from "../interop/scene.ts";
+import { copiesSent, give, Taker } from "./room.ts";
+
+const needs = [networkNamespaces, linkRates];
+/** The source's cable is what all wait for. */
+const cable = { upMbit: 100, downMbit: 1000 };
+const length = 24_000_000;
+const kind = singleFile(length, 256 * 1024, 11);
+/** What a swarm has to stay below where a plain server sends as many copies as there are hosts. */
+const fewCopies = 2.5;
+
+async function addHosts(lan: Lan, count: number): Promise<LanHost[]> {
+  const hosts = [];
+  for (let i = 0; i < count; i++) hosts.push(await lan.addHost(cable));
+  return hosts;
+}
+
+testOn(needs, "four hosts at once cost the source hardly more than one", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  const giver = await give(scene, await lan.addHost(cable), singleFile(64_000_000, 256 * 1024, 12));
+  const takers = (await addHosts(lan, 4)).map((host) => new Taker(scene, host, giver));
+  // the time bound of the whole swarm, told without a clock: what has to leave the source is what all wait for
+  assertLess(await copiesSent(giver, takers), 1.3);
+});
+
+testOn([...needs, packetFilter], "a host that lets nobody in gets everything, and gives too", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  const giver = await give(scene, await lan.addHost(cable), kind);
+  const hosts = [await lan.addHost({ ...cable, onlyDials: true }), ...await addHosts(lan, 3)];
+  const takers = hosts.map((host) => new Taker(scene, host, giver));
+  assertLess(await copiesSent(giver, takers), fewCopies);
+  assertGreater(await hosts[0]!.sentBytes(), length / 5);
+});
+
+testOn(needs, "a host that is killed goes on from where it was", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  const giver = await give(scene, await lan.addHost(cable), kind);
+  const [leaver, ...others] = (await addHosts(lan, 4)).map((host) => new Taker(scene, host, giver));
+  assert(leaver);
+  await leaver.hasBytes(length / 3);
+  await leaver.kill();
+  leaver.restart();
+  assertLess(await copiesSent(giver, [leaver, ...others]), fewCopies);
+  assertLess((await leaver.finished()).downloadedBytes, length * 0.8);
+});
+
+testOn(needs, "a host whose cable was pulled goes on when it is back", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  const giver = await give(scene, await lan.addHost(cable), kind);
+  const [leaver, ...others] = (await addHosts(lan, 4)).map((host) => new Taker(scene, host, giver));
+  assert(leaver);
+  await leaver.hasBytes(length / 3);
+  await leaver.host.unplug();
+  assertLess(await copiesSent(giver, others), fewCopies);
+  await leaver.host.plug();
+  assertLess((await leaver.finished()).downloadedBytes, length * 1.1);
+});
+
+testOn(needs, "hosts without IPv4 share", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene, { addressing: "ipv6" });
+  const giver = await give(scene, await lan.addHost(cable), kind);
+  const takers = (await addHosts(lan, 3)).map((host) => new Taker(scene, host, giver));
+  assertLess(await copiesSent(giver, takers), fewCopies);
+});
