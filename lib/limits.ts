@@ -49,6 +49,18 @@ export const blockLength = 16 * KiB;
 export const messageBytesMax = 1 * MiB;
 /** Bytes of an extension message's payload that we send or decode. */
 export const extensionBytesMax = 64 * KiB;
+/** Bytes of one part of the metadata (BEP 9); the last one may be shorter. */
+export const metadataPartLength = 16 * KiB;
+/** Bytes of metadata that are fetched from peers: 2 GB and negative sizes were seen, and known torrents fit. */
+export const metadataBytesMax = 4 * MiB;
+/** Requests for parts of the metadata that wait for one peer; 256 are all parts of the largest that is fetched. */
+export const metadataRequestsMax = 512;
+/** Bytes of what one peer says before the metadata is there: the bitfield of the largest that is fetched has 26 KiB. */
+export const earlyBytesMax = 64 * KiB;
+/** Times that one connection is given the whole metadata; after that its requests are rejected. */
+export const metadataServingsMax = 4;
+/** Bytes in a peer's outbox up to which further parts of the metadata are put there. */
+export const metadataOutboxBytesMax = 256 * KiB;
 /** Bytes of sent `piece` messages, requests and all else that may wait in one peer's outbox before it is not read any more. */
 export const outboxBytesMax = 4 * MiB;
 /** Bytes of blocks that are read from disk for one peer at a time and leave in one write. */

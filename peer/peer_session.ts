@@ -9,19 +9,22 @@ import type { Bytes } from "../lib/bytes.ts";
 import { type Endpoint, formatEndpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
-import { keepAliveMs, keepAliveRqbitMs, outboxBytesMax, uploadQueueMax } from "../lib/limits.ts";
+import { keepAliveMs, keepAliveRqbitMs, outboxBytesMax } from "../lib/limits.ts";
 import { RateMeter } from "../lib/rate_meter.ts";
 import {
   decodeExtensionHandshake,
   encodeExtensionHandshake,
   type ExtensionHandshake,
   extensionHandshakeId,
+  type ExtensionName,
+  ownExtensionIds,
 } from "../lib/wire/extended.ts";
 import { FrameReader } from "../lib/wire/frame.ts";
 import { decodeHandshake, encodeHandshake, type Handshake } from "../lib/wire/handshake.ts";
 import type { BatchMemory } from "../lib/wire/batch_memory.ts";
 import { decodeMessage, type Message, MessageId } from "../lib/wire/message.ts";
 import { MessageWriter } from "../lib/wire/message_writer.ts";
+import { EarlyFrames } from "./early_frames.ts";
 import type { ConnectionId } from "./events.ts";
 import type { ActivePiece } from "./piece_table.ts";
 import { RequestWindow } from "./request_window.ts";
@@ -35,6 +38,9 @@ export interface SessionSink {
 
 /** Ids of messages that only peers with the fast extension may send. */
 const fastKinds: ReadonlySet<Message["kind"]> = new Set(["suggest", "haveAll", "haveNone", "reject", "allowedFast"]);
+/** Messages that mean the same whether the torrent is known or not. */
+const timelessKinds: ReadonlySet<Message["kind"]> = new Set(["keepAlive", "extended"]);
+const extensionNames = Object.keys(ownExtensionIds) as ExtensionName[];
 
 export class PeerSession {
   readonly connection: ConnectionId;
@@ -46,6 +52,11 @@ export class PeerSession {
   /** What the peer called itself, unchecked. */
   client = "";
   peerId: PeerId | undefined;
+
+  /** Bytes of the metadata, as the peer says (BEP 9); not yet within any bound. */
+  metadataSize: number | undefined;
+  /** It wants nothing (BEP 21). */
+  isUploadOnly = false;
 
   /** What the peer has; empty until it says so. */
   has: Bitfield;
@@ -84,13 +95,16 @@ export class PeerSession {
   invalidRequestCount = 0;
   unwantedBytes = 0;
 
-  readonly #pieceCount: number;
+  /** Undefined while the metadata is fetched: nothing can be said about pieces then. */
+  #pieceCount: number | undefined;
+  #early: EarlyFrames | undefined;
+  /** The ids under which the peer wants to receive extensions, of those that we speak. */
+  readonly #theirIds = new Map<ExtensionName, number>();
   readonly #frames = new FrameReader();
   readonly #out: MessageWriter;
   readonly #unflushed: Set<PeerSession>;
   #receivedAt: number;
   #sentAt: number;
-  #ours: Handshake | undefined;
   #supportsFast = false;
   #supportsExtensions = false;
   #isFirstOfPieces = true;
@@ -100,7 +114,8 @@ export class PeerSession {
       connection: ConnectionId;
       endpoint: Endpoint;
       isOutgoing: boolean;
-      pieceCount: number;
+      /** Undefined while the metadata is fetched. */
+      pieceCount: number | undefined;
       now: number;
       /** Where the session enters itself when it has something to write. */
       unflushed: Set<PeerSession>;
@@ -118,7 +133,7 @@ export class PeerSession {
       this.#sentAt =
         now;
     this.#pieceCount = pieceCount;
-    this.has = Bitfield.empty(pieceCount);
+    this.has = Bitfield.empty(pieceCount ?? 0);
     if (isOutgoing) this.listenEndpoint = endpoint;
   }
 
@@ -167,8 +182,17 @@ export class PeerSession {
     this.#receivedAt = now;
     this.#frames.push(bytes, (buffer, start, end) => {
       if (this.peerId === undefined) this.#onHandshake(decodeHandshake(buffer.subarray(start, end)), sink);
-      else this.#onMessage(decodeMessage(buffer, start, end), sink);
+      else this.#onMessage(decodeMessage(buffer, start, end), sink, { buffer, start, end });
     });
+  }
+
+  /** The metadata is there: what the peer said about its pieces so far is taken in. @throws ProtocolError as `receive` */
+  begin(pieceCount: number, sink: SessionSink): void {
+    this.#pieceCount = pieceCount;
+    this.has = Bitfield.empty(pieceCount);
+    const early = this.#early;
+    this.#early = undefined;
+    early?.replay((buffer, start, end) => this.#onMessage(decodeMessage(buffer, start, end), sink));
   }
 
   #onHandshake(theirs: Handshake, sink: SessionSink): void {
@@ -178,7 +202,10 @@ export class PeerSession {
     sink.onHandshake(this, theirs);
   }
 
-  #onMessage(message: Message, sink: SessionSink): void {
+  #onMessage(message: Message, sink: SessionSink, frame?: { buffer: Uint8Array; start: number; end: number }): void {
+    if (this.#pieceCount === undefined && frame !== undefined && !timelessKinds.has(message.kind)) {
+      return (this.#early ??= new EarlyFrames()).push(frame.buffer, frame.start, frame.end);
+    }
     if (fastKinds.has(message.kind) && !this.#supportsFast) {
       throw new ProtocolError(`${message.kind} without the fast extension`);
     }
@@ -215,15 +242,16 @@ export class PeerSession {
 
   /** The first one says what the peer has; aria2 sends more instead of many haves, and is taken at its word. */
   #onAllPieces(message: Message, sink: SessionSink): void {
-    let has = Bitfield.empty(this.#pieceCount);
-    if (message.kind === "bitfield") has = Bitfield.decode(message.payload, this.#pieceCount);
-    if (message.kind === "haveAll") has = Bitfield.full(this.#pieceCount);
+    const pieceCount = this.has.length;
+    let has = Bitfield.empty(pieceCount);
+    if (message.kind === "bitfield") has = Bitfield.decode(message.payload, pieceCount);
+    if (message.kind === "haveAll") has = Bitfield.full(pieceCount);
     if (this.#isFirstOfPieces) {
       this.#isFirstOfPieces = false;
       this.has = has;
       return sink.onMessage(this, message);
     }
-    for (let piece = 0; piece < this.#pieceCount; piece++) {
+    for (let piece = 0; piece < pieceCount; piece++) {
       if (has.has(piece) && !this.has.has(piece)) sink.onMessage(this, { kind: "have", piece });
     }
   }
@@ -234,28 +262,40 @@ export class PeerSession {
     if (handshake.listenPort !== undefined) {
       this.listenEndpoint = { host: this.endpoint.host, port: handshake.listenPort };
     }
+    if (handshake.metadataSize !== undefined) this.metadataSize = handshake.metadataSize;
+    if (handshake.isUploadOnly !== undefined) this.isUploadOnly = handshake.isUploadOnly;
+    for (const name of extensionNames) {
+      const id = handshake.extensionIds.get(name);
+      if (id !== undefined) this.#theirIds.set(name, id);
+    }
+  }
+
+  /** Whether the peer wants to receive messages of the extension. */
+  speaks(name: ExtensionName): boolean {
+    return (this.#theirIds.get(name) ?? 0) > 0;
   }
 
   /** The first thing that is said, by each side once. */
   sendHandshake({ infoHash, peerId }: { infoHash: InfoHash; peerId: PeerId }): void {
-    this.#ours = { infoHash, peerId, supportsExtensions: true, supportsFast: true };
-    this.#outbox.bytes(encodeHandshake(this.#ours));
+    this.#outbox.bytes(encodeHandshake({ infoHash, peerId, supportsExtensions: true, supportsFast: true }));
   }
 
   /** What follows both handshakes: the extension handshake, then what we have, in the form the peer understands. */
-  sendOpening({ have, client, listenPort }: { have: Bitfield; client: string; listenPort: number }): void {
-    if (this.#supportsExtensions) {
-      const handshake: ExtensionHandshake = {
-        extensionIds: new Map(),
-        client,
-        requestQueueMax: uploadQueueMax,
-        ...(listenPort > 0 && { listenPort }),
-      };
-      this.#outbox.extended(extensionHandshakeId, encodeExtensionHandshake(handshake));
-    }
+  sendOpening({ have, extensions }: { have: Bitfield; extensions: ExtensionHandshake }): void {
+    this.sendExtensionHandshake(extensions);
     if (this.#supportsFast && have.isFull) this.#outbox.bare(MessageId.haveAll);
     else if (this.#supportsFast && have.isEmpty) this.#outbox.bare(MessageId.haveNone);
     else if (!have.isEmpty) this.#outbox.bitfield(have.encode());
+  }
+
+  /** Says what we can do, for the first time or anew (BEP 10). */
+  sendExtensionHandshake(handshake: ExtensionHandshake): void {
+    if (this.#supportsExtensions) this.#outbox.extended(extensionHandshakeId, encodeExtensionHandshake(handshake));
+  }
+
+  /** A message of an extension, to a peer that speaks it. */
+  sendExtended(name: ExtensionName, payload: Uint8Array): void {
+    if (this.speaks(name)) this.#outbox.extended(this.#theirIds.get(name)!, payload);
   }
 
   setChoking(choking: boolean, now: number): void {

@@ -11,10 +11,12 @@ import type { InfoHash, PeerId } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
 import { peersMax, snubDropMs } from "../lib/limits.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
+import { type ExtensionHandshake, extensionHandshakeId } from "../lib/wire/extended.ts";
 import type { Handshake } from "../lib/wire/handshake.ts";
 import { Availability } from "./availability.ts";
 import type { Announcer } from "./announcer.ts";
 import { Downloader } from "./downloader.ts";
+import { Extensions } from "./extensions.ts";
 import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
 import { MessageRouter } from "./message_router.ts";
 import { PeerRoster } from "./peer_roster.ts";
@@ -39,6 +41,8 @@ export interface TorrentOptions {
   /** What we call ourselves to peers. */
   readonly client: string;
   readonly maxPeers?: number;
+  /** Raw bytes of `info`, to be given to who has only the info hash (BEP 9). */
+  readonly infoBytes?: Uint8Array;
   /** Peers come from the user and the trackers only; nothing is told to strangers (BEP 27). */
   readonly isPrivate?: boolean;
   /** Only seeds: a torrent that is not whole stays so. */
@@ -59,6 +63,7 @@ export class Torrent {
   readonly #router: MessageRouter;
   readonly #roster: PeerRoster;
   readonly #announcer: Announcer;
+  readonly #extensions: Extensions;
   #effects: Effect[] = [];
   #now = 0;
   #upkeepAt = 0;
@@ -76,6 +81,8 @@ export class Torrent {
       random,
       isMissing: (piece) => this.#table.isMissing(piece),
     });
+    const { infoBytes, client, listenPort, isPrivate = false } = options;
+    this.#extensions = new Extensions({ infoBytes, isPrivate, client, listenPort });
     const wantsNothing = options.isSeedOnly ?? false;
     this.#availability = new Availability({ table: this.#table, picker, wantsNothing });
     const emit = (effect: Effect) => void this.#effects.push(effect);
@@ -83,7 +90,7 @@ export class Torrent {
       ownPeerId: options.peerId,
       pieceCount: layout.pieceCount,
       sessionsMax: options.maxPeers ?? peersMax,
-      isPrivate: options.isPrivate ?? false,
+      isPrivate,
       emit,
       onGone: (session) => this.#onGone(session),
     });
@@ -95,7 +102,10 @@ export class Torrent {
       downloader: this.#downloader,
       uploader: this.#uploader,
       onNews: (session) => this.#partSeeds(session),
-      onExtended: (session) => this.#roster.learnListenPort(session),
+      onExtended: (session, message) => {
+        if (message.id === extensionHandshakeId) this.#roster.learnListenPort(session);
+        else this.#extensions.onMessage(session, message);
+      },
     });
   }
 
@@ -228,9 +238,14 @@ export class Torrent {
   #onHandshake(session: PeerSession, handshake: Handshake): void {
     if (handshake.infoHash !== this.infoHash) throw new ProtocolError("a handshake for another torrent");
     this.#roster.identify(session, handshake.peerId, this.#now);
-    const { client, listenPort, infoHash } = this.#options;
-    session.sendOpening({ have: this.#table.have, client, listenPort });
-    if (session.supportsFast) this.#uploader.grantAllowedFast(session, { endpoint: session.endpoint, infoHash });
+    session.sendOpening({ have: this.#table.have, extensions: this.#extensionHandshakeFor(session) });
+    const { endpoint, supportsFast } = session;
+    if (supportsFast) this.#uploader.grantAllowedFast(session, { endpoint, infoHash: this.infoHash });
+  }
+
+  #extensionHandshakeFor(session: PeerSession): ExtensionHandshake {
+    const isUploadOnly = this.isComplete || (this.#options.isSeedOnly ?? false);
+    return this.#extensions.handshakeFor(session, { isUploadOnly });
   }
 
   #close(session: PeerSession, why: string): void {
@@ -242,6 +257,7 @@ export class Torrent {
     this.#downloader.releaseAll(session);
     this.#uploader.onClosed(session, this.#now);
     this.#availability.onGone(session);
+    this.#extensions.onGone(session);
     if (!this.#isStopped) this.#downloader.fillAll(this.#now);
   }
 
@@ -288,6 +304,7 @@ export class Torrent {
   #onSent({ connection, bytes }: Extract<Input, { kind: "sent" }>): void {
     this.#withSession(connection, (session) => {
       session.written(bytes);
+      this.#extensions.onSent(session);
       this.#uploader.serve(session, this.#now);
     });
   }

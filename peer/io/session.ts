@@ -125,6 +125,7 @@ export class Session {
       listenPort: this.engine.port,
       client: `localbt ${context.version}`,
       isSeedOnly,
+      infoBytes: metainfo.infoBytes,
       isPrivate: metainfo.isPrivate,
       random: context.random,
       ...(maxPeers !== undefined && { maxPeers }),

@@ -3,8 +3,8 @@ import type { Bitfield } from "../../lib/bitfield.ts";
 import { type Bytes, concatBytes } from "../../lib/bytes.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { infoHashFromBytes } from "../../lib/ids.ts";
-import { keepAliveMs, keepAliveRqbitMs, outboxBytesMax, uploadQueueMax } from "../../lib/limits.ts";
-import { decodeExtensionHandshake, encodeExtensionHandshake } from "../../lib/wire/extended.ts";
+import { keepAliveMs, keepAliveRqbitMs, outboxBytesMax } from "../../lib/limits.ts";
+import { encodeExtensionHandshake } from "../../lib/wire/extended.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";
 import { encodeHandshake } from "../../lib/wire/handshake.ts";
 import { decodeMessage, type Message, MessageId } from "../../lib/wire/message.ts";
@@ -68,7 +68,7 @@ class SessionStage {
     this.session.sendHandshake({ infoHash, peerId: testPeerId(0) });
     this.session.written(this.session.takeOutbox(this.now)!);
     this.sayHandshake(options);
-    this.session.sendOpening({ have, client: "localbt 0.1", listenPort: 6881 });
+    this.session.sendOpening({ have, extensions: { extensionIds: new Map() } });
     return this.takeSent();
   }
 }
@@ -100,26 +100,6 @@ for (const [what, have, options, wanted] of openings) {
 Deno.test("PeerSession says no extension handshake to who did not set the bit", () => {
   const opening = new SessionStage().opening(bitfieldOf("*         "), { supportsExtensions: false });
   assertEquals(opening, [{ kind: "bitfield", payload: Uint8Array.of(0x80, 0) }]);
-});
-
-Deno.test("PeerSession tells its name, its port and the depth of its queue", () => {
-  const [message] = new SessionStage().opening(bitfieldOf(" ".repeat(10)));
-  assert(message.kind === "extended" && message.id === 0);
-  assertEquals(decodeExtensionHandshake(message.payload), {
-    extensionIds: new Map(),
-    client: "localbt 0.1",
-    listenPort: 6881,
-    requestQueueMax: uploadQueueMax,
-  });
-});
-
-Deno.test("PeerSession tells no port where nobody listens", () => {
-  const stage = new SessionStage().sayHandshake();
-  stage.session.sendOpening({ have: bitfieldOf(" ".repeat(10)), client: "localbt", listenPort: 0 });
-  const [message] = stage.takeSent();
-  assert(message.kind === "extended");
-  assertEquals(decodeExtensionHandshake(message.payload).listenPort, undefined);
-  assert(!new TextDecoder().decode(message.payload).includes("1:p"));
 });
 
 Deno.test("PeerSession learns name, port and queue depth of its peer, and repeated handshakes merge", () => {
@@ -306,4 +286,21 @@ Deno.test("PeerSession keeps no view of the bytes that it received", () => {
   stage.say(bytes);
   bytes.fill(0xee);
   assertEquals([stage.session.client, stage.session.has.count], ["aria2", 1]);
+});
+
+Deno.test("PeerSession sends a message of an extension under the id that its peer gave, and none to who turned it off", () => {
+  const stage = new SessionStage().sayHandshake();
+  const say = (id: number) =>
+    stage.message((out) =>
+      out.extended(0, encodeExtensionHandshake({ extensionIds: new Map([["ut_metadata", id], ["made_up", 9]]) }))
+    );
+  stage.session.sendExtended("ut_metadata", Uint8Array.of(1));
+  assertEquals(stage.takeSent(), []);
+  say(77);
+  stage.session.sendExtended("ut_metadata", Uint8Array.of(2));
+  stage.session.sendExtended("ut_pex", Uint8Array.of(3));
+  assertEquals(stage.takeSent(), [{ kind: "extended", id: 77, payload: Uint8Array.of(2) }]);
+  say(0);
+  stage.session.sendExtended("ut_metadata", Uint8Array.of(4));
+  assertEquals(stage.takeSent(), []);
 });

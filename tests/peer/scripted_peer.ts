@@ -6,6 +6,13 @@ import type { Endpoint } from "../../lib/endpoint.ts";
 import { type PeerId, peerIdFromBytes, type PieceIndex } from "../../lib/ids.ts";
 import { blockLength } from "../../lib/limits.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
+import {
+  encodeExtensionHandshake,
+  type ExtensionHandshake,
+  extensionHandshakeId,
+  type ExtensionName,
+  ownExtensionIds,
+} from "../../lib/wire/extended.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";
 import { encodeHandshake, type Handshake } from "../../lib/wire/handshake.ts";
 import { type BlockRange, decodeMessage, type Message, MessageId } from "../../lib/wire/message.ts";
@@ -221,6 +228,22 @@ export class ScriptedPeer {
 
   sayReject({ piece, begin, length }: BlockRange): void {
     this.say((out) => out.range(MessageId.reject, piece, begin, length));
+  }
+
+  /** An extension handshake with the ids under which this peer wants to hear us. */
+  sayExtensions(ids: Readonly<Record<string, number>>, rest: Partial<ExtensionHandshake> = {}): void {
+    const payload = encodeExtensionHandshake({ ...rest, extensionIds: new Map(Object.entries(ids)) });
+    this.say((out) => out.extended(extensionHandshakeId, payload));
+  }
+
+  /** A message of an extension, under the id that we gave. */
+  sayExtended(name: ExtensionName, payload: Uint8Array): void {
+    this.say((out) => out.extended(ownExtensionIds[name], payload));
+  }
+
+  /** Payloads that came under an id that this peer gave. */
+  heardExtended(id: number): Uint8Array[] {
+    return this.heardOf("extended").filter((message) => message.id === id).map(({ payload }) => payload);
   }
 
   sayRequest({ piece, begin = 0, length = blockLength }: { piece: number; begin?: number; length?: number }): void {

@@ -35,6 +35,9 @@ Deno.test("decodeExtensionHandshake() takes back what encodeExtensionHandshake()
     client: "localbt",
     requestQueueMax: 1,
     listenPort: 65_535,
+    metadataSize: 40_000,
+    isUploadOnly: true,
+    yourIp: "2001:db8::1",
   };
   assertEquals(decodeExtensionHandshake(encodeExtensionHandshake(handshake)), handshake);
 });
@@ -43,8 +46,22 @@ Deno.test("decodeExtensionHandshake() takes unsorted keys, as some clients send 
   assertEquals(decodeExtensionHandshake(ascii("d1:v1:x1:mdee trailing")), { extensionIds: new Map(), client: "x" });
 });
 
+Deno.test("decodeExtensionHandshake() reads what libtorrent and Transmission tell beside it", () => {
+  const payload = ascii("d1:mde13:metadata_sizei1234e11:upload_onlyi1e6:yourip4:\x7f\x00\x00\x01e");
+  assertEquals(decodeExtensionHandshake(payload), {
+    extensionIds: new Map(),
+    metadataSize: 1234,
+    isUploadOnly: true,
+    yourIp: "127.0.0.1",
+  });
+});
+
 for (
   const [what, payload] of [
+    ["yourip of 5 bytes", "d6:yourip5:12345e"],
+    ["yourip as a number", "d6:youripi1ee"],
+    ["metadata_size as text", "d13:metadata_size1:1e"],
+    ["upload_only as text", "d11:upload_only1:1e"],
     ["m that is a list", "d1:mlee"],
     ["m that is a number", "d1:mi1ee"],
     ["an id that is text", "d1:md6:ut_pex1:2ee"],

@@ -1,0 +1,64 @@
+/**
+ * What a torrent does by the extension protocol (BEP 10): its extension handshake, and who takes which message.
+ *
+ * Of a private torrent nothing is told but to peers of its trackers (BEP 27): it offers no extension.
+ */
+import { canonicalHost } from "../lib/endpoint.ts";
+import { uploadQueueMax } from "../lib/limits.ts";
+import { type ExtensionHandshake, ownExtensionIds } from "../lib/wire/extended.ts";
+import { decodeMetadataMessage } from "../lib/wire/ut_metadata.ts";
+import { MetadataShare } from "./metadata_share.ts";
+import type { PeerSession } from "./peer_session.ts";
+
+export interface ExtensionsOptions {
+  /** Raw bytes of `info`, to be given to peers; undefined while we have not got them ourselves. */
+  readonly infoBytes: Uint8Array | undefined;
+  readonly isPrivate: boolean;
+  /** What we call ourselves. */
+  readonly client: string;
+  /** Our TCP port, 0 for none. */
+  readonly listenPort: number;
+}
+
+export class Extensions {
+  readonly #options: ExtensionsOptions;
+  readonly #metadata: MetadataShare | undefined;
+
+  constructor(options: ExtensionsOptions) {
+    this.#options = options;
+    const { infoBytes, isPrivate } = options;
+    this.#metadata = infoBytes === undefined || isPrivate ? undefined : new MetadataShare(infoBytes);
+  }
+
+  /** What we say of ourselves to this peer. @param isUploadOnly we only give */
+  handshakeFor(session: PeerSession, { isUploadOnly }: { isUploadOnly: boolean }): ExtensionHandshake {
+    const { infoBytes, isPrivate, client, listenPort } = this.#options;
+    const yourIp = canonicalHost(session.endpoint.host); // undefined for an address with a zone
+    const names = isPrivate ? [] : (["ut_metadata"] as const);
+    return {
+      extensionIds: new Map(names.map((name) => [name, ownExtensionIds[name]])),
+      client,
+      requestQueueMax: uploadQueueMax,
+      ...(yourIp !== undefined && { yourIp }),
+      ...(isUploadOnly && { isUploadOnly }),
+      ...(listenPort > 0 && { listenPort }),
+      ...(this.#metadata !== undefined && { metadataSize: infoBytes!.length }),
+    };
+  }
+
+  /** A message under an id of ours; what has another id was meant for nobody here. @throws ProtocolError */
+  onMessage(session: PeerSession, { id, payload }: { id: number; payload: Uint8Array }): void {
+    if (id !== ownExtensionIds.ut_metadata || this.#metadata === undefined) return;
+    const message = decodeMetadataMessage(payload);
+    if (message?.kind === "request") this.#metadata.onRequest(session, message.part);
+  }
+
+  /** What was written to the peer has left: there is room for more. */
+  onSent(session: PeerSession): void {
+    this.#metadata?.serve(session);
+  }
+
+  onGone(session: PeerSession): void {
+    this.#metadata?.onGone(session);
+  }
+}
