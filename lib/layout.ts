@@ -99,6 +99,11 @@ export class Layout {
     return this.spansOf({ offset: this.pieceOffset(piece), length: this.lengthOfPiece(piece) });
   }
 
+  /** Bytes of this file. */
+  lengthOfFile(fileIndex: number): number {
+    return this.#fileOffsets[fileIndex + 1] - this.#fileOffsets[fileIndex];
+  }
+
   /** The first and the last piece that a file touches; undefined for an empty file. */
   piecesOfFile(fileIndex: number): { first: PieceIndex; last: PieceIndex } | undefined {
     const start = this.#fileOffsets[fileIndex];

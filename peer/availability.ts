@@ -14,7 +14,9 @@ const suggestionsMax = 32;
 export class Availability {
   readonly #table: PieceTable;
   readonly #picker: PiecePicker;
-  readonly #wantsNothing: boolean;
+  #wantsNothing: boolean;
+  /** Peers that took a piece back: counted like the others even while they have all, or saying so again and again would cost. */
+  readonly #shrunk = new Set<PeerSession>();
 
   /** @param wantsNothing we only give: interest is never shown */
   constructor({ table, picker, wantsNothing }: {
@@ -27,22 +29,45 @@ export class Availability {
     this.#wantsNothing = wantsNothing;
   }
 
+  /** From now on we only give: everything that was wanted is there. */
+  wantNothing(): void {
+    this.#wantsNothing = true;
+  }
+
+  get wantsNothing(): boolean {
+    return this.#wantsNothing;
+  }
+
   /** The peer has one piece more. @throws ProtocolError when there is no such piece */
   onHave(session: PeerSession, index: number): void {
     const piece = this.#pieceOf(index);
     if (!session.has.set(piece)) return;
     this.#picker.increase(piece);
-    if (session.has.isFull) this.#picker.countPeer(session.has, -1);
-    if (!this.#table.have.has(piece)) session.wantedCount++;
+    if (!this.#isCounted(session)) this.#picker.countPeer(session.has, -1);
+    if (this.#table.isLacking(piece)) session.wantedCount++;
     this.#updateInterest(session);
+  }
+
+  /** The peer has lost a piece (BEP 54). Returns it if the peer had it. @throws ProtocolError when there is no such piece */
+  onDontHave(session: PeerSession, index: number): PieceIndex | undefined {
+    const piece = this.#pieceOf(index);
+    const wasCounted = this.#isCounted(session);
+    if (!session.has.clear(piece)) return undefined;
+    this.#shrunk.add(session);
+    if (wasCounted) this.#picker.decrease(piece);
+    else this.#picker.countPeer(session.has, 1);
+    session.allowedFast.delete(piece);
+    if (this.#table.isLacking(piece)) session.wantedCount--;
+    this.#updateInterest(session);
+    return piece;
   }
 
   /** The peer said at once what it has. */
   onAllPieces(session: PeerSession): void {
-    if (!session.has.isFull) this.#picker.countPeer(session.has, 1);
+    if (this.#isCounted(session)) this.#picker.countPeer(session.has, 1);
     session.wantedCount = 0;
     for (let piece = 0; piece < session.has.length; piece++) {
-      if (session.has.has(piece) && !this.#table.have.has(piece)) session.wantedCount++;
+      if (session.has.has(piece) && this.#table.isLacking(piece as PieceIndex)) session.wantedCount++;
     }
     this.#updateInterest(session);
   }
@@ -56,14 +81,26 @@ export class Availability {
 
   /** We stored a piece: one reason less to want something of the peer. */
   onStored(session: PeerSession, piece: PieceIndex): void {
-    if (!session.has.has(piece)) return;
+    if (!session.has.has(piece) || !this.#table.isWanted(piece)) return;
     session.wantedCount--;
+    this.#updateInterest(session);
+  }
+
+  /** We lost a piece: one reason more to want something of the peer. */
+  onLost(session: PeerSession, piece: PieceIndex): void {
+    if (!session.has.has(piece) || !this.#table.isWanted(piece)) return;
+    session.wantedCount++;
     this.#updateInterest(session);
   }
 
   /** The peer is gone. */
   onGone(session: PeerSession): void {
-    if (!session.has.isFull) this.#picker.countPeer(session.has, -1);
+    if (this.#isCounted(session)) this.#picker.countPeer(session.has, -1);
+    this.#shrunk.delete(session);
+  }
+
+  #isCounted(session: PeerSession): boolean {
+    return !session.has.isFull || this.#shrunk.has(session);
   }
 
   #updateInterest(session: PeerSession): void {

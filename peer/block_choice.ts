@@ -122,7 +122,7 @@ export class BlockChoice {
       }
       return -1;
     }
-    const isFirst = this.#layout.pieceCount - this.#table.missingCount < randomFirstPieces;
+    const isFirst = this.#table.selection.pieces.count - this.#table.missingCount < randomFirstPieces;
     return this.#suggestionOf(session, isFirst) ?? this.#picker.pick(session.has, { isFirst });
   }
 
@@ -139,7 +139,7 @@ export class BlockChoice {
   }
 
   #isMissingAt(session: PeerSession, piece: number): boolean {
-    return session.has.has(piece) && this.#table.isMissing(piece as PieceIndex);
+    return session.has.has(piece) && this.#table.isToFetch(piece as PieceIndex);
   }
 
   /** When nothing is left to begin: a piece with a block that few are asked for, and not this peer. */

@@ -154,6 +154,20 @@ export class Downloader {
     this.#release(session, piece, block);
   }
 
+  /** The peer has lost the piece: what it was asked of it is to be had elsewhere. */
+  onDontHave(session: PeerSession, piece: PieceIndex): void {
+    if (this.#table.active(piece) === undefined) return;
+    for (let block = 0; block < this.#layout.blockCountOf(piece); block++) {
+      if (session.requests.remove(this.#keyOf(piece, block))) this.#release(session, piece, block);
+    }
+  }
+
+  /** The disk lost a piece that is wanted: it is missing again. */
+  onLost(piece: PieceIndex): void {
+    this.#picker.add(piece);
+    this.#epoch++;
+  }
+
   /** The peer choked us; without the fast extension that voids what is pending (BEP 3, BEP 6). */
   onChoke(session: PeerSession): void {
     if (!session.supportsFast) this.releaseAll(session);

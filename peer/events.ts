@@ -45,6 +45,8 @@ export type Input =
     readonly kind: "readFailed";
     readonly connection: ConnectionId;
     readonly ranges: readonly CheckedBlockRange[];
+    /** Pieces that the disk does not give any more. */
+    readonly lost: readonly PieceIndex[];
     readonly why: string;
   }
   /** The piece's hash matched and its bytes are on disk; `buffer` still holds them and is given back. */
@@ -80,12 +82,12 @@ export type Effect =
   | { readonly kind: "peerLeft"; readonly endpoint: Endpoint; readonly why: string }
   | { readonly kind: "pieceDone"; readonly piece: PieceIndex }
   | { readonly kind: "peerBanned"; readonly endpoint: Endpoint; readonly why: string }
-  /** Every piece is stored. */
+  /** Every piece that is wanted is stored. */
   | { readonly kind: "complete" }
   /** Nothing more is written: the disk refused a piece. */
   | { readonly kind: "diskFailed"; readonly error: unknown };
 
-/** Numbers of a transfer for a person or a program to look at. */
+/** Numbers of a transfer for a person or a program to look at: of what is wanted, where that is not everything. */
 export interface TransferStats {
   readonly haveBytes: number;
   readonly totalBytes: number;

@@ -43,7 +43,7 @@ export class PieceSpread {
 
   /** Fills up what the peer may choose from. */
   propose(session: PeerSession): void {
-    if (!session.supportsFast || !this.#table.isComplete) return;
+    if (!session.supportsFast || !this.#table.isWhole) return;
     while (session.proposed.size < proposalsMax) {
       const piece = this.#nextUngiven();
       if (piece === -1) return;

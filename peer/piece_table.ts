@@ -3,7 +3,10 @@
  *
  * A piece is exactly one of missing, active, checking and have:
  *   missing --activate--> active --toChecking--> checking --stored--> have
- *   active --abandon--> missing; checking --failed--> missing
+ *   active --abandon--> missing; checking --failed--> missing; have --lost--> missing
+ * Whether it is wanted is another matter (file_selection.ts): only wanted pieces are ever activated. The torrent is complete
+ * when nothing that is wanted lacks, and whole when nothing at all lacks.
+ *
  * The memory of active and checking pieces is counted against `pieceBufferBytesMax` and `pieceBuffersMax`, and used again.
  */
 import { Bitfield } from "../lib/bitfield.ts";
@@ -12,6 +15,7 @@ import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
 import { blockLength, pieceBufferBytesMax, pieceBuffersMax } from "../lib/limits.ts";
 import type { ConnectionId } from "./events.ts";
+import { FileSelection } from "./file_selection.ts";
 
 const stateMissing = 0;
 const stateActive = 1;
@@ -63,6 +67,7 @@ export class ActivePiece {
 
 export class PieceTable {
   readonly layout: Layout;
+  readonly selection: FileSelection;
   /** The pieces that are stored; changed by PieceTable alone. */
   readonly have: Bitfield;
   readonly #states: Uint8Array;
@@ -72,29 +77,63 @@ export class PieceTable {
   readonly #checking = new Map<PieceIndex, ActivePiece>();
   readonly #spareBuffers: Bytes[] = [];
   #haveBytes = 0;
+  #lackingBytes: number;
   #missingCount: number;
+  #lackingCount: number;
 
-  constructor(layout: Layout, have: Bitfield) {
+  /** @param selection what is wanted; everything without it */
+  constructor(layout: Layout, have: Bitfield, selection: FileSelection = FileSelection.all(layout)) {
     this.layout = layout;
+    this.selection = selection;
     this.have = Bitfield.empty(layout.pieceCount);
     this.#states = new Uint8Array(layout.pieceCount);
-    this.#missingCount = layout.pieceCount;
+    this.#missingCount = this.#lackingCount = selection.pieces.count;
+    this.#lackingBytes = layout.totalLength;
     for (let index = 0; index < layout.pieceCount; index++) {
-      if (have.has(index)) this.#setHave(index as PieceIndex);
+      const piece = index as PieceIndex;
+      if (!have.has(index)) continue;
+      if (this.isWanted(piece)) this.#missingCount--;
+      this.#setHave(piece);
     }
   }
 
-  /** Bytes of the pieces that are stored. */
+  /** Bytes of wanted files in pieces that are stored. */
   get haveBytes(): number {
     return this.#haveBytes;
   }
 
+  /** Bytes of all pieces that are not stored, wanted or not. */
+  get lackingBytes(): number {
+    return this.#lackingBytes;
+  }
+
+  /** Wanted pieces that are stored. */
+  get haveCount(): number {
+    return this.selection.pieces.count - this.#lackingCount;
+  }
+
+  /** Wanted pieces that are missing: to be begun yet. */
   get missingCount(): number {
     return this.#missingCount;
   }
 
+  /** Everything that is wanted is stored. */
   get isComplete(): boolean {
+    return this.#lackingCount === 0;
+  }
+
+  /** Every piece of the torrent is stored. */
+  get isWhole(): boolean {
     return this.have.isFull;
+  }
+
+  isWanted(piece: PieceIndex): boolean {
+    return this.selection.pieces.has(piece);
+  }
+
+  /** Wanted and not stored yet. */
+  isLacking(piece: PieceIndex): boolean {
+    return this.isWanted(piece) && !this.have.has(piece);
   }
 
   isHave(piece: PieceIndex): boolean {
@@ -103,6 +142,11 @@ export class PieceTable {
 
   isMissing(piece: PieceIndex): boolean {
     return this.#states[piece] === stateMissing;
+  }
+
+  /** Wanted and missing: to be begun. */
+  isToFetch(piece: PieceIndex): boolean {
+    return this.isMissing(piece) && this.isWanted(piece);
   }
 
   /** The piece while it is received; undefined in any other state. */
@@ -191,7 +235,6 @@ export class PieceTable {
   /** checking -> have; returns who delivered what. */
   stored(piece: PieceIndex, buffer: Bytes): ActivePiece {
     const checked = this.#endChecking(piece, buffer);
-    this.#missingCount++;
     this.#setHave(piece);
     return checked;
   }
@@ -201,6 +244,18 @@ export class PieceTable {
     const checked = this.#endChecking(piece, buffer);
     this.#setMissing(piece);
     return checked;
+  }
+
+  /** have -> missing: the disk does not give it back. */
+  lost(piece: PieceIndex): void {
+    this.#expect(piece, stateHave);
+    this.have.clear(piece);
+    this.#lackingBytes += this.layout.lengthOfPiece(piece);
+    if (this.isWanted(piece)) {
+      this.#lackingCount++;
+      this.#haveBytes -= this.selection.bytesIn(piece);
+    }
+    this.#setMissing(piece);
   }
 
   /** Lets go of spare memory: nothing is received any more. */
@@ -222,14 +277,16 @@ export class PieceTable {
 
   #setMissing(piece: PieceIndex): void {
     this.#states[piece] = stateMissing;
-    this.#missingCount++;
+    if (this.isWanted(piece)) this.#missingCount++;
   }
 
   #setHave(piece: PieceIndex): void {
     this.#states[piece] = stateHave;
-    this.#missingCount--;
     this.have.set(piece);
-    this.#haveBytes += this.layout.lengthOfPiece(piece);
+    this.#lackingBytes -= this.layout.lengthOfPiece(piece);
+    if (!this.isWanted(piece)) return;
+    this.#lackingCount--;
+    this.#haveBytes += this.selection.bytesIn(piece);
   }
 
   #expect(piece: PieceIndex, state: number): void {

@@ -18,6 +18,7 @@ import type { Announcer } from "./announcer.ts";
 import { Downloader } from "./downloader.ts";
 import { Extensions } from "./extensions.ts";
 import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
+import type { FileSelection } from "./file_selection.ts";
 import { MessageRouter } from "./message_router.ts";
 import { PeerRoster } from "./peer_roster.ts";
 import type { PeerSession } from "./peer_session.ts";
@@ -47,6 +48,8 @@ export interface TorrentOptions {
   readonly isPrivate?: boolean;
   /** Only seeds: a torrent that is not whole stays so. */
   readonly isSeedOnly?: boolean;
+  /** What is wanted; everything without it. */
+  readonly selection?: FileSelection;
   readonly random: () => number;
 }
 
@@ -74,16 +77,16 @@ export class Torrent {
     this.infoHash = options.infoHash;
     this.#announcer = options.announcer;
     const { layout, have, random, strategy } = options;
-    this.#table = new PieceTable(layout, have);
+    this.#table = new PieceTable(layout, have, options.selection);
     const picker = new PiecePicker({
       pieceCount: layout.pieceCount,
       strategy,
       random,
-      isMissing: (piece) => this.#table.isMissing(piece),
+      isMissing: (piece) => this.#table.isToFetch(piece),
     });
     const { infoBytes, client, listenPort, isPrivate = false } = options;
     this.#extensions = new Extensions({ infoBytes, isPrivate, client, listenPort });
-    const wantsNothing = options.isSeedOnly ?? false;
+    const wantsNothing = options.isSeedOnly === true || this.#table.isComplete;
     this.#availability = new Availability({ table: this.#table, picker, wantsNothing });
     const emit = (effect: Effect) => void this.#effects.push(effect);
     this.#roster = new PeerRoster({
@@ -109,8 +112,14 @@ export class Torrent {
     });
   }
 
+  /** Everything that is wanted is there. */
   get isComplete(): boolean {
     return this.#table.isComplete;
+  }
+
+  /** Every piece of the torrent is there. */
+  get isWhole(): boolean {
+    return this.#table.isWhole;
   }
 
   /** Connected peers that have said who they are. */
@@ -132,9 +141,9 @@ export class Torrent {
   stats(now: number): TransferStats {
     return {
       haveBytes: this.#table.haveBytes,
-      totalBytes: this.#table.layout.totalLength,
-      havePieces: this.#table.have.count,
-      pieceCount: this.#table.layout.pieceCount,
+      totalBytes: this.#table.selection.totalBytes,
+      havePieces: this.#table.haveCount,
+      pieceCount: this.#table.selection.pieces.count,
       downloadedBytes: this.#downloader.meter.total,
       uploadedBytes: this.#uploader.meter.total,
       downRate: this.#downloader.meter.rate(now),
@@ -174,10 +183,7 @@ export class Torrent {
       case "blocksRead":
         return this.#withSession(input.connection, (session) => this.#uploader.onBlocksRead(session, input, this.#now));
       case "readFailed":
-        return this.#withSession(
-          input.connection,
-          (session) => this.#uploader.onReadFailed(session, input.ranges, this.#now),
-        );
+        return this.#onReadFailed(input);
       case "pieceStored":
         return this.#onPieceStored(input);
       case "pieceBad":
@@ -261,9 +267,9 @@ export class Torrent {
     if (!this.#isStopped) this.#downloader.fillAll(this.#now);
   }
 
-  /** Two that have everything have nothing to say to each other. */
+  /** Two that want nothing have nothing to say to each other. */
   #partSeeds(session: PeerSession): void {
-    if (this.isComplete && session.has.isFull) this.#close(session, "both have everything");
+    if (this.#availability.wantsNothing && session.has.isFull) this.#close(session, "neither wants anything");
   }
 
   // Disk
@@ -283,7 +289,8 @@ export class Torrent {
   }
 
   #onComplete(): void {
-    this.#announcer.completed(this.#now);
+    this.#availability.wantNothing();
+    if (this.isWhole) this.#announcer.completed(this.#now);
     this.#effects.push({ kind: "complete" });
     this.#announce();
     for (const session of [...this.#roster.sessions.values()]) this.#partSeeds(session);
@@ -299,6 +306,17 @@ export class Torrent {
     this.#downloader.stop();
     this.#downloader.onStoreFailed(piece);
     this.#effects.push({ kind: "diskFailed", error });
+  }
+
+  /** What the disk does not give any more is not ours any more (BEP 54); a download that goes on fetches it again. */
+  #onReadFailed({ connection, ranges, lost }: Extract<Input, { kind: "readFailed" }>): void {
+    for (const piece of lost) {
+      if (!this.#table.isHave(piece)) continue;
+      this.#table.lost(piece);
+      if (this.#table.isWanted(piece) && !this.#availability.wantsNothing) this.#downloader.onLost(piece);
+      for (const session of this.#roster.established) this.#availability.onLost(session, piece);
+    }
+    this.#withSession(connection, (session) => this.#uploader.onReadFailed(session, ranges, this.#now));
   }
 
   #onSent({ connection, bytes }: Extract<Input, { kind: "sent" }>): void {
@@ -317,7 +335,7 @@ export class Torrent {
     if (this.#now < this.#upkeepAt || this.#isStopped) return;
     this.#upkeepAt = this.#now + upkeepMs;
     this.#checkDeadlines();
-    this.#uploader.runRound(this.#now, this.isComplete);
+    this.#uploader.runRound(this.#now, this.#availability.wantsNothing);
     this.#downloader.fillAll(this.#now);
     this.#announce();
     this.#dial();
@@ -338,8 +356,9 @@ export class Torrent {
     return {
       uploaded: this.#uploader.meter.total,
       downloaded: this.#downloader.meter.total,
-      left: this.#table.layout.totalLength - this.#table.haveBytes,
-      wantsPeers: !this.isComplete && this.#roster.establishedCount < fewPeers,
+      // Of the whole torrent: whoever says 0 is counted as a seeder, also for pieces that nobody here wanted.
+      left: this.#table.lackingBytes,
+      wantsPeers: !this.#availability.wantsNothing && this.#roster.establishedCount < fewPeers,
     };
   }
 

@@ -221,6 +221,11 @@ export class Storage {
     return this.#cache.get(piece, begin, length);
   }
 
+  /** The piece could not be read: it counts as missing. */
+  forget(piece: PieceIndex): void {
+    this.have.clear(piece);
+  }
+
   #readNow(offset: number, target: Bytes): boolean {
     const start = performance.now();
     if (!this.#readPace.isFast(start)) return false;

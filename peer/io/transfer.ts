@@ -131,8 +131,17 @@ export class Transfer implements LinkOwner {
       }
       this.apply({ kind: "blocksRead", connection, ranges, blocks: blocks as Uint8Array[] });
     } catch (error) {
-      this.apply({ kind: "readFailed", connection, ranges, why: reasonOf(error) });
+      const lost = await this.#lostPieces(ranges);
+      this.apply({ kind: "readFailed", connection, ranges, lost, why: reasonOf(error) });
     }
+  }
+
+  /** The pieces that the disk refuses once more: they are ours no longer. */
+  async #lostPieces(ranges: readonly CheckedBlockRange[]): Promise<PieceIndex[]> {
+    const outcomes = await Promise.allSettled(this.#read(ranges));
+    const lost = new Set(ranges.filter((_, i) => outcomes[i].status === "rejected").map(({ piece }) => piece));
+    for (const piece of lost) this.#storage.forget(piece);
+    return [...lost];
   }
 
   #storePiece({ piece, buffer }: Extract<Effect, { kind: "storePiece" }>): void {

@@ -1,6 +1,12 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
+import { ProtocolError } from "../../lib/errors.ts";
+import type { PieceIndex } from "../../lib/ids.ts";
 import { MessageId } from "../../lib/wire/message.ts";
+import { Availability } from "../../peer/availability.ts";
+import { PeerSession } from "../../peer/peer_session.ts";
+import { PiecePicker } from "../../peer/piece_picker.ts";
+import { PieceTable } from "../../peer/piece_table.ts";
 import { TorrentStage } from "./scripted_peer.ts";
 import { bitfieldOf, makeContent } from "./virtual_disk.ts";
 
@@ -91,4 +97,49 @@ Deno.test("Availability forgets what a peer had when it leaves: rarity follows",
     return seed.openRequests[0].piece;
   };
   assertEquals([firstRequest(false), firstRequest(true)], [11, 10]);
+});
+
+/** The parts by themselves: what the picker counts cannot be seen from outside. */
+function makeParts(have = "    ") {
+  const table = new PieceTable(content.layout, bitfieldOf(have));
+  const picker = new PiecePicker({
+    ...{ pieceCount: 4, strategy: "rarest-first", random: () => 0 },
+    isMissing: (piece) => table.isToFetch(piece),
+  });
+  const availability = new Availability({ table, picker, wantsNothing: false });
+  const counts = () => [0, 1, 2, 3].map((piece) => picker.availabilityOf(piece as PieceIndex));
+  const join = (has: string) => {
+    const session = new PeerSession({
+      ...{ connection: 1, endpoint: { host: "10.0.0.1", port: 1 }, isOutgoing: false, pieceCount: 4, now: 0 },
+      unflushed: new Set(),
+    });
+    session.has = bitfieldOf(has);
+    availability.onAllPieces(session);
+    return session;
+  };
+  return { availability, counts, join };
+}
+
+Deno.test("Availability.onDontHave() takes a piece back: rarity and interest follow", () => {
+  const { availability, counts, join } = makeParts();
+  const part = join("**  ");
+  assertEquals([counts(), part.wantedCount], [[1, 1, 0, 0], 2]);
+  assertEquals(availability.onDontHave(part, 1), 1);
+  assertEquals([counts(), part.wantedCount, part.amInterested], [[1, 0, 0, 0], 1, true]);
+  assertEquals(availability.onDontHave(part, 1), undefined);
+  availability.onDontHave(part, 0);
+  assertEquals([counts(), part.wantedCount, part.amInterested], [[0, 0, 0, 0], 0, false]);
+  assertThrows(() => availability.onDontHave(part, 4), ProtocolError, "piece 4 of 4");
+});
+
+Deno.test("Availability.onDontHave() counts a seed that shrank like any other peer, also when it has all again", () => {
+  const { availability, counts, join } = makeParts("*   ");
+  const seed = join("****");
+  assertEquals(counts(), [0, 0, 0, 0]);
+  availability.onDontHave(seed, 2);
+  assertEquals([counts(), seed.wantedCount], [[1, 1, 0, 1], 2]);
+  availability.onHave(seed, 2);
+  assertEquals([counts(), seed.wantedCount], [[1, 1, 1, 1], 3]);
+  availability.onGone(seed);
+  assertEquals(counts(), [0, 0, 0, 0]);
 });

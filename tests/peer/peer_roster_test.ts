@@ -230,7 +230,7 @@ Deno.test("Torrent parts from a seed when it has everything itself, and from nob
   for (let piece = 0; piece < 7; piece++) leecher.say((out) => out.piece(MessageId.have, piece));
   assertEquals(leecher.isClosed, false);
   leecher.say((out) => out.piece(MessageId.have, 7));
-  assertEquals(leecher.closedBecause, "both have everything");
+  assertEquals(leecher.closedBecause, "neither wants anything");
   assertEquals(stage.effectsOf("readBlocks"), []);
 });
 

@@ -4,6 +4,7 @@ import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import { Layout } from "../../lib/layout.ts";
 import { blockLength, MiB, pieceBufferBytesMax, pieceBuffersMax } from "../../lib/limits.ts";
+import { FileSelection } from "../../peer/file_selection.ts";
 import { type ActivePiece, PieceTable } from "../../peer/piece_table.ts";
 import { bitfieldOf } from "./virtual_disk.ts";
 
@@ -168,4 +169,34 @@ Deno.test("PieceTable begins no more small pieces than its bound", () => {
   let count = 0;
   while (table.mayActivate) table.activate(piece(count++), 1);
   assertEquals(count, pieceBuffersMax);
+});
+
+/** The same pieces as those of two files: of the first 1.5 pieces, and the rest; the second is wanted. */
+function makePartTable(have = "   "): PieceTable {
+  const layout = new Layout({ pieceLength: 2 * blockLength, fileLengths: [3 * blockLength, blockLength + 100] });
+  return new PieceTable(layout, bitfieldOf(have), FileSelection.of(layout, Uint8Array.of(0, 1)));
+}
+
+Deno.test("PieceTable counts what is wanted, and is complete with it though not whole", () => {
+  const table = makePartTable("*  ");
+  assertEquals([table.haveBytes, table.haveCount, table.missingCount], [0, 0, 2]);
+  assertEquals([0, 1, 2].map((index) => table.isToFetch(piece(index))), [false, true, true]);
+  assertEquals(table.lackingBytes, 2 * blockLength + 100);
+  const active = table.activate(piece(1), 1);
+  for (const index of [0, 1]) receive(table, active, index);
+  table.toChecking(active);
+  table.stored(piece(1), active.buffer);
+  assertEquals([table.haveBytes, table.haveCount, table.missingCount], [blockLength, 1, 1]);
+  assertEquals([table.isComplete, makePartTable(" **").isComplete, makePartTable(" **").isWhole], [false, true, false]);
+  assertEquals([makePartTable("***").isWhole, makePartTable(" **").lackingBytes], [true, 2 * blockLength]);
+});
+
+Deno.test("PieceTable takes a piece back that the disk lost", () => {
+  const table = makePartTable("***");
+  table.lost(piece(1));
+  assertEquals([table.isComplete, table.isToFetch(piece(1)), table.missingCount], [false, true, 1]);
+  assertEquals([table.haveBytes, table.lackingBytes, table.have.count], [100, 2 * blockLength, 2]);
+  table.lost(piece(0));
+  assertEquals([table.isToFetch(piece(0)), table.missingCount, table.haveBytes], [false, 1, 100]);
+  assertThrows(() => table.lost(piece(0)), Error, "piece 0 is in state 0");
 });

@@ -196,7 +196,7 @@ Deno.test("Torrent ignores inputs about connections that are gone", () => {
   peer.leave();
   stage.read(read);
   const { connection } = peer;
-  stage.apply({ kind: "readFailed", connection, ranges: read.ranges, why: "" });
+  stage.apply({ kind: "readFailed", connection, ranges: read.ranges, lost: [], why: "" });
   stage.apply({ kind: "sent", connection, bytes: new Uint8Array(5) });
   stage.apply({ kind: "received", connection, bytes: new Uint8Array(5) });
   stage.apply({ kind: "closed", connection });

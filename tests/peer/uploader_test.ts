@@ -285,7 +285,13 @@ Deno.test("Torrent rejects what the disk does not give, and goes on with the res
       blocksOf(120).forEach((range) => out.range(MessageId.request, range.piece, range.begin, blockLength))
     );
     const [first] = stage.effectsOf("readBlocks");
-    stage.apply({ kind: "readFailed", connection: peer.connection, ranges: first.ranges, why: "the file is gone" });
+    stage.apply({
+      kind: "readFailed",
+      connection: peer.connection,
+      ranges: first.ranges,
+      lost: [],
+      why: "the file is gone",
+    });
     assertEquals(peer.heardOf("reject").length, supportsFast ? first.ranges.length : 0);
     assertEquals(stage.effectsOf("readBlocks").length, 2);
   }
