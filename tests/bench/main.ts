@@ -1,7 +1,7 @@
 /**
  * `deno task bench [part…] [--json] [--rounds N] [--small] [--install]`: the program beside its rivals on this machine.
  *
- * Parts: start, create, verify, transfer, swarm, tracker, codec, limits, peers, large; all of them without a name. Ours and the
+ * Parts: start, create, verify, transfer, swarm, lan, tracker, codec, limits, peers, large; all of them without a name. Ours and the
  * rivals run in turn, round after round, on data in /dev/shm that is in memory already; at most 6 GiB of it at a time.
  * LOCALBT_BIN names the binary to measure; without it the source is, and its start then counts against us. A rival that
  * is not installed is a line of the table; `--install` fetches those that npm has. `--small` takes an eighth of the data.
@@ -12,6 +12,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { localbtCommand } from "../interop/localbt.ts";
 import { benchCodec } from "./codec_part.ts";
 import { benchCreate, benchStart, benchVerify } from "./file_part.ts";
+import { benchLan } from "./lan_part.ts";
 import { benchLimits } from "./limits_part.ts";
 import { describeMachine } from "./machine.ts";
 import { installNpmRivals } from "./npm_rivals.ts";
@@ -25,7 +26,7 @@ import { rivalVersions } from "./versions.ts";
 
 const usage = `usage: deno task bench [part…] [--json] [--rounds N] [--small] [--install]
 
-parts: start, create, verify, transfer, swarm, tracker, codec, limits, peers, large; all of them (half an hour) without a name
+parts: start, create, verify, transfer, swarm, lan, tracker, codec, limits, peers, large; all of them (half an hour) without a name
   --json      one JSON document instead of tables
   --rounds N  runs of each contender (default: by part)
   --small     an eighth of the data
@@ -68,6 +69,10 @@ const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> }>> 
   swarm: {
     title: `swarm: a seeder limited to 20 MB/s, pieces of 256 KiB`,
     run: () => benchSwarm({ rounds: rounds(2), length: 256 * MiB * scale }),
+  },
+  lan: {
+    title: "lan: a source with a cable of 100 Mbit/s, in network namespaces",
+    run: () => benchLan({ rounds: rounds(3), length: 96 * MiB * scale }),
   },
   tracker: {
     title: "tracker: announces for 50 peers over HTTP on 64 connections (s and CPU s of 100,000)",
