@@ -108,9 +108,13 @@ export class BlockChoice {
   #begin(session: PeerSession): ActivePiece | undefined {
     if (!this.#table.mayActivate) return undefined;
     const piece = this.#pickFor(session);
-    if (piece === -1) return undefined;
+    return piece === -1 ? undefined : this.begin(piece, session.connection);
+  }
+
+  /** Starts this piece, which can be picked, for whoever delivers it. */
+  begin(piece: PieceIndex, owner: ConnectionId): ActivePiece {
     this.#picker.remove(piece);
-    const active = this.#table.activate(piece, session.connection);
+    const active = this.#table.activate(piece, owner);
     active.isExclusive = this.#inquest.isOpen(piece);
     return active;
   }

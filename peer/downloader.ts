@@ -136,11 +136,52 @@ export class Downloader {
     this.meter.add(bytes.length, now);
     const active = this.#table.active(piece);
     if (active === undefined || active.isReceived(block) || this.#isStopped) return;
-    const isWhole = this.#table.received(active, block, bytes, session.connection);
+    this.#take(active, block, bytes, session.connection);
+  }
+
+  /** A block is here that its source was asked for; a whole piece goes to the disk. */
+  #take(active: ActivePiece, block: number, bytes: Uint8Array, source: ConnectionId): void {
+    const isWhole = this.#table.received(active, block, bytes, source);
     if (active.requesters[block] > 0) this.#cancelOthers(active, block);
     if (!isWhole) return;
     this.#table.toChecking(active);
-    this.#emit({ kind: "storePiece", piece, buffer: active.buffer });
+    this.#emit({ kind: "storePiece", piece: active.piece, buffer: active.buffer });
+  }
+
+  // What web seeds need: they deliver blocks and are no sessions
+
+  /** Begins a piece that can be picked, for this source. */
+  begin(piece: PieceIndex, source: ConnectionId): ActivePiece {
+    return this.#choice.begin(piece, source);
+  }
+
+  /** The source is asked for the block from now on. */
+  ask(active: ActivePiece, block: number): void {
+    this.#table.requested(active, block);
+  }
+
+  /** The source delivers a block that it was asked for, which may have come from elsewhere since. */
+  deliver(active: ActivePiece, block: number, bytes: Uint8Array, source: ConnectionId): void {
+    if (this.#isStopped || this.#table.active(active.piece) !== active) return;
+    if (active.isReceived(block)) this.#table.released(active, block);
+    else this.#take(active, block, bytes, source);
+  }
+
+  /** The source will not deliver the block; its piece is nobody's. */
+  giveBack(active: ActivePiece, block: number, source: ConnectionId): void {
+    if (this.#table.active(active.piece) !== active) return;
+    this.#table.released(active, block);
+    this.#disown(active, source);
+    this.#epoch++;
+  }
+
+  /** All pieces that the source has begun are nobody's. */
+  disownAll(source: ConnectionId): void {
+    for (const active of this.#table.activePieces()) {
+      if (active.owner !== source) continue;
+      this.#disown(active, source);
+      this.#epoch++;
+    }
   }
 
   /** The peer will not answer this request. */
@@ -178,7 +219,7 @@ export class Downloader {
     for (const key of session.requests.drain()) {
       this.#release(session, this.#pieceOf(key), key % this.#layout.blocksPerPiece);
     }
-    for (const active of this.#table.activePieces()) this.#disown(active, session);
+    for (const active of this.#table.activePieces()) this.#disown(active, session.connection);
     this.#epoch++;
   }
 
@@ -242,7 +283,7 @@ export class Downloader {
       session.sendCancel(piece, block * blockLength, this.#layout.lengthOfBlock(piece, block));
       this.#release(session, piece, block);
     }
-    for (const active of this.#table.activePieces()) this.#disown(active, session);
+    for (const active of this.#table.activePieces()) this.#disown(active, session.connection);
     this.#epoch++;
   }
 
@@ -250,13 +291,13 @@ export class Downloader {
     const active = this.#table.active(piece);
     if (active === undefined) return;
     this.#table.released(active, block);
-    this.#disown(active, session);
+    this.#disown(active, session.connection);
     this.#epoch++;
   }
 
   /** The piece is nobody's again; if nothing of it was received and nobody is asked, it is merely missing. */
-  #disown(active: ActivePiece, session: PeerSession): void {
-    if (active.owner === session.connection) active.owner = undefined;
+  #disown(active: ActivePiece, owner: ConnectionId): void {
+    if (active.owner === owner) active.owner = undefined;
     if (active.owner !== undefined || active.openCount !== active.blockCount) {
       if (active.isExclusive && active.owner === undefined) this.#restart(active);
       return;

@@ -10,6 +10,7 @@ import type { Endpoint } from "../lib/endpoint.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { BlockRange } from "../lib/wire/message.ts";
 import type { AnnounceCall } from "./announcer.ts";
+import type { WebSeedFault } from "./web_seed.ts";
 import type { AddressSource } from "./peer_pool.ts";
 
 /** Number of a connection, given by who opened it; never used twice. */
@@ -67,6 +68,10 @@ export type Input =
   | { readonly kind: "peersFound"; readonly endpoints: readonly Endpoint[]; readonly source: AddressSource }
   /** The connections of a MetadataFetch are ours from now on. */
   | { readonly kind: "handedOver" }
+  /** Bytes of a `fetchWeb` came, in order; they are only valid until `apply` returns. */
+  | { readonly kind: "webBytes"; readonly request: number; readonly bytes: Uint8Array }
+  /** A `fetchWeb` is over; `fault` says why it is before its last byte. */
+  | { readonly kind: "webEnded"; readonly request: number; readonly fault: WebSeedFault | undefined }
   | { readonly kind: "tick" }
   | { readonly kind: "stop" };
 
@@ -78,10 +83,23 @@ export type Effect =
   /** Check the hash of the piece in `buffer` and write it: answered by pieceStored, pieceBad or storeFailed. */
   | { readonly kind: "storePiece"; readonly piece: PieceIndex; readonly buffer: Bytes }
   | { readonly kind: "announce"; readonly call: AnnounceCall }
+  /** Fetch a range of the torrent's run of bytes from one of its web seeds: answered by webBytes, then webEnded. */
+  | {
+    readonly kind: "fetchWeb";
+    readonly request: number;
+    /** Index among the torrent's web seeds. */
+    readonly webSeed: number;
+    readonly offset: number;
+    readonly length: number;
+  }
+  /** Nothing more is wanted of the `fetchWeb`, no answer either. */
+  | { readonly kind: "cancelWeb"; readonly request: number }
   | { readonly kind: "peerJoined"; readonly endpoint: Endpoint; readonly client: string }
   | { readonly kind: "peerLeft"; readonly endpoint: Endpoint; readonly why: string }
   | { readonly kind: "pieceDone"; readonly piece: PieceIndex }
   | { readonly kind: "peerBanned"; readonly endpoint: Endpoint; readonly why: string }
+  /** A request to a web seed failed; `endpoint` is its host and port. */
+  | { readonly kind: "webSeedFailed"; readonly endpoint: Endpoint; readonly why: string }
   /** Every piece that is wanted is stored. */
   | { readonly kind: "complete" }
   /** Nothing more is written: the disk refused a piece. */
@@ -99,6 +117,7 @@ export interface TransferStats {
   /** Bytes a second over the last seconds. */
   readonly downRate: number;
   readonly upRate: number;
+  /** Peers that are connected, and web seeds that deliver. */
   readonly peerCount: number;
   /** Connected peers that have every piece. */
   readonly seedCount: number;

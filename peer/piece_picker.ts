@@ -51,6 +51,16 @@ export class PiecePicker {
     return this.#count;
   }
 
+  /** How many of them no connected peer has, those that have all aside. */
+  get unheldCount(): number {
+    return this.#bucketEnd[0];
+  }
+
+  /** Whether the piece is one of those that can be picked. */
+  isPickable(piece: PieceIndex): boolean {
+    return this.#position[piece] !== -1;
+  }
+
   /** Connected peers that have the piece, without those that have all. */
   availabilityOf(piece: PieceIndex): number {
     return this.#availability[piece];

@@ -25,6 +25,8 @@ import type { PeerSession } from "./peer_session.ts";
 import { type PickStrategy, PiecePicker } from "./piece_picker.ts";
 import { PieceTable } from "./piece_table.ts";
 import { Uploader } from "./uploader.ts";
+import { isWebSource } from "./web_seed.ts";
+import { WebSeeds } from "./web_seeds.ts";
 
 export interface TorrentOptions {
   readonly infoHash: InfoHash;
@@ -51,6 +53,8 @@ export interface TorrentOptions {
   /** What is wanted; everything without it. */
   readonly selection?: FileSelection;
   readonly random: () => number;
+  /** URLs of web seeds, http and https: asked only where peers do not give enough. */
+  readonly webSeeds?: readonly string[];
 }
 
 /** Milliseconds between two looks at deadlines, addresses and turns. */
@@ -63,6 +67,7 @@ export class Torrent {
   readonly #availability: Availability;
   readonly #downloader: Downloader;
   readonly #uploader: Uploader;
+  readonly #webSeeds: WebSeeds;
   readonly #router: MessageRouter;
   readonly #roster: PeerRoster;
   readonly #announcer: Announcer;
@@ -98,7 +103,10 @@ export class Torrent {
       onGone: (session) => this.#onGone(session),
     });
     const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
-    this.#downloader = new Downloader({ ...shared, picker, limiter: options.downloadLimiter });
+    const taking = { ...shared, picker, limiter: options.downloadLimiter };
+    this.#downloader = new Downloader(taking);
+    const urls = wantsNothing ? [] : options.webSeeds ?? [];
+    this.#webSeeds = new WebSeeds({ ...taking, urls, downloader: this.#downloader, random });
     this.#uploader = new Uploader({ ...shared, picker, limiter: options.uploadLimiter, random });
     this.#router = new MessageRouter({
       availability: this.#availability,
@@ -135,7 +143,8 @@ export class Torrent {
   /** When (monotonic ms) the next tick has something to do; Infinity after the stop. */
   wakeAt(now: number): number {
     if (this.#isStopped) return Infinity;
-    return Math.min(this.#upkeepAt, this.#uploader.wakeAt(now), this.#downloader.wakeAt(now));
+    const takeAt = Math.min(this.#downloader.wakeAt(now), this.#webSeeds.wakeAt(now));
+    return Math.min(this.#upkeepAt, this.#uploader.wakeAt(now), takeAt);
   }
 
   stats(now: number): TransferStats {
@@ -148,7 +157,7 @@ export class Torrent {
       uploadedBytes: this.#uploader.meter.total,
       downRate: this.#downloader.meter.rate(now),
       upRate: this.#uploader.meter.rate(now),
-      peerCount: this.#roster.establishedCount,
+      peerCount: this.#roster.establishedCount + this.#webSeeds.joinedCount,
       seedCount: this.peers.filter((session) => session.has.isFull).length,
     };
   }
@@ -156,6 +165,11 @@ export class Torrent {
   /** What the trackers said last. */
   get trackerStatus(): Announcer["status"] {
     return this.#announcer.status;
+  }
+
+  /** What went wrong last with each web seed that is not well. */
+  get webSeedErrors(): string[] {
+    return this.#webSeeds.errors;
   }
 
   /**
@@ -207,6 +221,10 @@ export class Torrent {
         return this.#dial();
       case "handedOver":
         return;
+      case "webBytes":
+        return this.#webSeeds.onBytes(input.request, input.bytes, this.#now);
+      case "webEnded":
+        return this.#webSeeds.onEnded(input.request, input.fault, this.#now);
       case "tick":
         return this.#onTick();
       case "stop":
@@ -276,7 +294,7 @@ export class Torrent {
 
   #onPieceStored({ piece, buffer }: Extract<Input, { kind: "pieceStored" }>): void {
     for (const liar of this.#downloader.onStored(piece, buffer)) {
-      this.#roster.ban(liar, "it sent blocks that spoiled a piece", this.#now);
+      this.#blame(liar, "it sent blocks that spoiled a piece");
     }
     this.#effects.push({ kind: "pieceDone", piece });
     for (const session of this.#roster.sessions.values()) {
@@ -285,10 +303,11 @@ export class Torrent {
       this.#availability.onStored(session, piece);
     }
     if (this.isComplete) this.#onComplete();
-    else this.#downloader.fillAll(this.#now);
+    else this.#refill();
   }
 
   #onComplete(): void {
+    this.#webSeeds.stop();
     this.#availability.wantNothing();
     if (this.isWhole) this.#announcer.completed(this.#now);
     this.#effects.push({ kind: "complete" });
@@ -298,12 +317,24 @@ export class Torrent {
 
   #onPieceBad({ piece, buffer }: Extract<Input, { kind: "pieceBad" }>): void {
     const liar = this.#downloader.onBad(piece, buffer);
-    if (liar !== undefined) this.#roster.ban(liar, "it sent a piece that fails its hash", this.#now);
+    if (liar !== undefined) this.#blame(liar, "it sent a piece that fails its hash");
+    this.#refill();
+  }
+
+  #blame(liar: ConnectionId, why: string): void {
+    if (isWebSource(liar)) this.#webSeeds.blame(liar, why);
+    else this.#roster.ban(liar, why, this.#now);
+  }
+
+  /** Memory has become free: who waits for it may go on. */
+  #refill(): void {
     this.#downloader.fillAll(this.#now);
+    this.#webSeeds.refill(this.#now);
   }
 
   #onStoreFailed({ piece, error }: Extract<Input, { kind: "storeFailed" }>): void {
     this.#downloader.stop();
+    this.#webSeeds.stop();
     this.#downloader.onStoreFailed(piece);
     this.#effects.push({ kind: "diskFailed", error });
   }
@@ -332,11 +363,13 @@ export class Torrent {
   #onTick(): void {
     this.#uploader.serveThrottled(this.#now);
     if (this.#downloader.wakeAt(this.#now) <= this.#now) this.#downloader.fillAll(this.#now);
+    if (this.#webSeeds.wakeAt(this.#now) <= this.#now) this.#webSeeds.fill(this.#now);
     if (this.#now < this.#upkeepAt || this.#isStopped) return;
     this.#upkeepAt = this.#now + upkeepMs;
     this.#checkDeadlines();
     this.#uploader.runRound(this.#now, this.#availability.wantsNothing);
     this.#downloader.fillAll(this.#now);
+    this.#webSeeds.upkeep(this.#now);
     this.#announce();
     this.#dial();
   }
@@ -370,6 +403,7 @@ export class Torrent {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#downloader.stop();
+    this.#webSeeds.stop();
     for (const call of this.#announcer.stop(this.#now, this.#announceStats())) {
       this.#effects.push({ kind: "announce", call });
     }

@@ -16,6 +16,7 @@ import type { Storage } from "./storage.ts";
 import type { Torrent } from "../torrent.ts";
 import type { LinkHost, SwarmLink } from "./swarm_link.ts";
 import { Transfer, type TransferEvent } from "./transfer.ts";
+import type { WebSeedClient } from "./web_seed_client.ts";
 
 /** The port that is tried first, and how many after it before the system chooses (BEP 3 names 6881 to 6889). */
 const firstPort = 6881;
@@ -71,12 +72,13 @@ export class Engine implements LinkHost {
   }
 
   /** Puts a torrent to work. */
-  add({ torrent, storage, onEvent }: {
+  add({ torrent, storage, webSeeds, onEvent }: {
     torrent: Torrent;
     storage: Storage;
+    webSeeds?: WebSeedClient;
     onEvent: (event: TransferEvent) => void;
   }): Transfer {
-    const transfer = new Transfer({ torrent, storage, host: this, onEvent });
+    const transfer = new Transfer({ torrent, storage, webSeeds, host: this, onEvent });
     this.#client.add(torrent.infoHash, transfer.link);
     transfer.link.tick();
     return transfer;

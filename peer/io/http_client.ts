@@ -17,13 +17,19 @@ export class RedirectError extends Error {
  * The last response of a chain of redirects, and where it came from; its body is not read yet.
  *
  * @param url an http or https one
+ * @param check throws for an address that must not be asked; called before each request
  * @throws RedirectError, and whatever fetch throws: {@linkcode wordsOf} puts that into words
  */
 export async function fetchFollowing(
   url: URL,
-  { signal, headers }: { signal: AbortSignal; headers: Readonly<Record<string, string>> },
+  { signal, headers, check }: {
+    signal: AbortSignal;
+    headers: Readonly<Record<string, string>>;
+    check?: (url: URL) => Promise<void>;
+  },
 ): Promise<{ response: Response; url: URL }> {
   for (let redirects = 0;; redirects++) {
+    await check?.(url);
     const response = await fetch(url, { signal, redirect: "manual", headers: { "user-agent": "localbt", ...headers } });
     const location = redirectStatuses.includes(response.status) ? response.headers.get("location") : null;
     if (location === null) return { response, url };

@@ -9,6 +9,8 @@ export class PeerReport {
   readonly #context: Context;
   /** Trackers whose fault was told: again only with --verbose. */
   readonly #failedTrackers = new Set<string>();
+  /** The same for web seeds. */
+  readonly #failedWebSeeds = new Set<string>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -36,11 +38,20 @@ export class PeerReport {
         this.#failedTrackers.add(event.url);
         context.warn(`tracker ${safeText(event.url)}: ${safeText(event.why)}`);
         return;
+      case "webSeedFailed":
+        return this.#tellWebSeed(formatEndpoint(event.endpoint), event.why);
       case "resumeNotSaved":
         context.warn(`the next start checks all data again: ${safeText(event.why)}`);
         return;
       default:
         return;
     }
+  }
+
+  #tellWebSeed(address: string, why: string): void {
+    this.#context.event("peer", { state: "failed", address, why });
+    if (this.#failedWebSeeds.has(address) && !this.#context.verbose) return;
+    this.#failedWebSeeds.add(address);
+    this.#context.warn(`web seed ${address}: ${safeText(why)}`);
   }
 }

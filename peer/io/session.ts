@@ -20,6 +20,7 @@ import { Torrent } from "../torrent.ts";
 import { Engine } from "./engine.ts";
 import { Storage } from "./storage.ts";
 import type { Transfer, TransferEvent } from "./transfer.ts";
+import { WebSeedClient } from "./web_seed_client.ts";
 
 export interface SessionOptions {
   readonly context: Context;
@@ -128,9 +129,10 @@ export class Session {
       infoBytes: metainfo.infoBytes,
       isPrivate: metainfo.isPrivate,
       random: context.random,
+      webSeeds: metainfo.webSeeds,
       ...(maxPeers !== undefined && { maxPeers }),
     });
-    return this.engine.add({ torrent, storage, onEvent });
+    return this.engine.add({ torrent, storage, webSeeds: new WebSeedClient(metainfo), onEvent });
   }
 
   /** Says goodbye and ends everything, also what was opened and never started. */

@@ -7,11 +7,12 @@ import { resumeSaveMs } from "../../lib/limits.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
 import type { Storage, StoreResult } from "./storage.ts";
+import type { WebSeedClient } from "./web_seed_client.ts";
 import { type LinkHost, type LinkOwner, type OwnEffect, SwarmLink, track } from "./swarm_link.ts";
 
 /** What a transfer tells of its life, for people and programs; `failed` ends it. */
 export type TransferEvent =
-  | Extract<Effect, { kind: "peerJoined" | "peerLeft" | "peerBanned" | "pieceDone" }>
+  | Extract<Effect, { kind: "peerJoined" | "peerLeft" | "peerBanned" | "pieceDone" | "webSeedFailed" }>
   | { readonly kind: "complete" }
   | { readonly kind: "trackerFailed"; readonly url: string; readonly why: string }
   | { readonly kind: "resumeNotSaved"; readonly why: string }
@@ -25,6 +26,7 @@ export class Transfer implements LinkOwner {
   readonly torrent: Torrent;
   readonly link: SwarmLink;
   readonly #storage: Storage;
+  readonly #webSeeds: WebSeedClient | undefined;
   readonly #host: LinkHost;
   readonly #onEvent: (event: TransferEvent) => void;
   readonly #stores = new Set<Promise<void>>();
@@ -32,15 +34,18 @@ export class Transfer implements LinkOwner {
   #hasUnsaved = false;
 
   /** @param link with the connections that a MetadataFetch made; a new one if left out */
-  constructor({ torrent, storage, host, link, onEvent }: {
+  constructor({ torrent, storage, webSeeds, host, link, onEvent }: {
     torrent: Torrent;
     storage: Storage;
+    /** Needed where the torrent has web seeds. */
+    webSeeds?: WebSeedClient | undefined;
     host: LinkHost;
     link?: SwarmLink | undefined;
     onEvent: (event: TransferEvent) => void;
   }) {
     this.torrent = torrent;
     this.#storage = storage;
+    this.#webSeeds = webSeeds;
     this.#host = host;
     this.#onEvent = onEvent;
     this.#savedAt = host.now();
@@ -79,6 +84,7 @@ export class Transfer implements LinkOwner {
   }
 
   async close(): Promise<void> {
+    await this.#webSeeds?.close();
     await this.#storage.close();
   }
 
@@ -88,6 +94,10 @@ export class Transfer implements LinkOwner {
         return this.#readBlocks(effect.connection, effect.ranges);
       case "storePiece":
         return this.#storePiece(effect);
+      case "fetchWeb":
+        return this.#webSeeds?.fetch(effect, (input) => this.apply(input));
+      case "cancelWeb":
+        return this.#webSeeds?.cancel(effect.request);
       case "complete":
         return void this.#complete();
       case "diskFailed":

@@ -1,0 +1,197 @@
+/**
+ * Fetches parts of files from web servers and hands the bytes on (BEP 19); WebSeeds says which, and judges the faults.
+ *
+ * A server is asked for one range of one file at a time. What it answers is believed only where it says the same as the
+ * torrent: the range, the file's length, no encoding. It may take its time, but not for ever.
+ */
+import type { FileSpan } from "../../lib/layout.ts";
+import { KiB, webReadBytes, webSeedPaceBytes, webSeedSkipBytesMax, webSeedTimeoutMs } from "../../lib/limits.ts";
+import type { Metainfo } from "../../lib/metainfo.ts";
+import type { Effect, Input } from "../events.ts";
+import type { WebSeedFault } from "../web_seed.ts";
+import { webSeedFileUrl } from "../web_seed_url.ts";
+import { fetchFollowing, isPrivate, wordsOf } from "./http_client.ts";
+import { PaceWatch } from "./pace_watch.ts";
+
+type FetchWeb = Extract<Effect, { kind: "fetchWeb" }>;
+
+/** What padding files hold (BEP 47): they are nowhere to be fetched. */
+const zeros = new Uint8Array(64 * KiB);
+
+/** A fault on its way up to the request that it ends. */
+class FaultError extends Error {
+  readonly fault: WebSeedFault;
+
+  constructor(fault: WebSeedFault) {
+    super(fault.why);
+    this.fault = fault;
+  }
+}
+
+export class WebSeedClient {
+  readonly #metainfo: Metainfo;
+  readonly #timeoutMs: number;
+  readonly #requests = new Map<number, { readonly abort: AbortController; readonly ended: Promise<void> }>();
+  /** Memory of reads that are over. */
+  readonly #spareBuffers: ArrayBuffer[] = [];
+
+  /** @param timeoutMs for a server's first word, and for each `webSeedPaceBytes` after it */
+  constructor(metainfo: Metainfo, { timeoutMs = webSeedTimeoutMs } = {}) {
+    this.#metainfo = metainfo;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Begins a request; its bytes and its end go to `apply`. */
+  fetch(effect: FetchWeb, apply: (input: Input) => void): void {
+    const abort = new AbortController();
+    const ended = this.#run(effect, apply, abort.signal).finally(() => this.#requests.delete(effect.request));
+    this.#requests.set(effect.request, { abort, ended });
+  }
+
+  /** Ends a request without another word. */
+  cancel(request: number): void {
+    this.#requests.get(request)?.abort.abort();
+  }
+
+  /** Ends all of them. */
+  async close(): Promise<void> {
+    const requests = [...this.#requests.values()];
+    for (const { abort } of requests) abort.abort();
+    await Promise.all(requests.map(({ ended }) => ended));
+  }
+
+  async #run({ request, webSeed, offset, length }: FetchWeb, apply: (input: Input) => void, signal: AbortSignal) {
+    const take = (bytes: Uint8Array) => {
+      if (!signal.aborted) apply({ kind: "webBytes", request, bytes });
+    };
+    let fault: WebSeedFault | undefined;
+    try {
+      for (const span of this.#metainfo.layout.spansOf({ offset, length })) {
+        await this.#fetch(webSeed, span, take, signal);
+      }
+    } catch (error) {
+      fault = error instanceof FaultError ? error.fault : { kind: "later", why: wordsOf(error) };
+    }
+    if (!signal.aborted) apply({ kind: "webEnded", request, fault });
+  }
+
+  async #fetch(webSeed: number, span: FileSpan, take: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<void> {
+    if (this.#metainfo.files[span.fileIndex].isPadding) return takeZeros(span.length, take);
+    const url = URL.parse(webSeedFileUrl(this.#metainfo.webSeeds[webSeed], this.#metainfo, span.fileIndex));
+    if (url === null) throw new FaultError({ kind: "refused", why: "its address is no web address" });
+    const pace = new PaceWatch({ signal, timeoutMs: this.#timeoutMs, bytes: webSeedPaceBytes });
+    try {
+      const last = span.fileOffset + span.length - 1;
+      const { response } = await fetchFollowing(url, {
+        signal: pace.signal,
+        headers: { "accept": "*/*", "accept-encoding": "identity", "range": `bytes=${span.fileOffset}-${last}` },
+        check: refuseQueryAtHome,
+      });
+      await this.#read(response, span, take, pace);
+    } catch (error) {
+      if (pace.isTooSlow) throw new FaultError({ kind: "later", why: "it is too slow" });
+      throw error;
+    } finally {
+      pace.end();
+    }
+  }
+
+  /** Reads what was asked for out of an answer, and no more. */
+  async #read(response: Response, span: FileSpan, take: (bytes: Uint8Array) => void, pace: PaceWatch): Promise<void> {
+    const { body } = response;
+    let skip: number;
+    try {
+      skip = this.#checkAnswer(response, span);
+      if (body === null) throw new FaultError({ kind: "later", why: "its answer is empty" });
+    } catch (error) {
+      await body?.cancel();
+      throw error;
+    }
+    const reader = body.getReader({ mode: "byob" });
+    let buffer = this.#spareBuffers.pop() ?? new ArrayBuffer(webReadBytes);
+    let left = span.length;
+    try {
+      while (left > 0) {
+        const { value, done } = await reader.read(new Uint8Array(buffer));
+        if (value !== undefined) buffer = value.buffer;
+        if (done) throw new FaultError({ kind: "later", why: "its answer was too short" });
+        const bytes = value.subarray(Math.min(skip, value.length)).subarray(0, left);
+        skip -= Math.min(skip, value.length);
+        left -= bytes.length;
+        pace.moved(value.length);
+        take(bytes);
+      }
+      this.#spareBuffers.push(buffer);
+    } finally {
+      await reader.cancel(); // closes the connection if the server has more to say, keeps it if not
+    }
+  }
+
+  /** Whether the answer is to what was asked. Returns how many bytes lie in front of it. @throws FaultError */
+  #checkAnswer({ status, headers }: Response, span: FileSpan): number {
+    const { fileIndex, fileOffset, length } = span;
+    const misses = (why: string) => new FaultError({ kind: "file", fileIndex, why });
+    if (laterStatuses.has(status) || status >= 500) {
+      const retryInMs = retryAfterMs(headers.get("retry-after"));
+      throw new FaultError({
+        kind: "later",
+        why: `it answered ${status}`,
+        ...(retryInMs !== undefined && { retryInMs }),
+      });
+    }
+    if (status !== 200 && status !== 206) throw misses(`it answered ${status}`);
+    if ((headers.get("content-encoding") ?? "identity") !== "identity") throw misses("it packs what it sends");
+    const fileLength = this.#metainfo.files[fileIndex].length;
+    const { first, last, total } = status === 206 ? rangeOf(headers) : wholeOf(headers);
+    if (total !== undefined && total !== fileLength) {
+      throw misses(`its file has ${total} bytes instead of ${fileLength}`);
+    }
+    if (status === 206) {
+      if (first !== fileOffset || last !== fileOffset + length - 1) throw misses("it sends another part of the file");
+      return 0;
+    }
+    if (fileOffset > webSeedSkipBytesMax) {
+      throw misses("it gives whole files only, no parts of them (no range requests)");
+    }
+    return fileOffset;
+  }
+}
+
+/** Statuses below 500 of a server that may answer better another time. */
+const laterStatuses: ReadonlySet<number> = new Set([408, 425, 429]);
+
+function takeZeros(length: number, take: (bytes: Uint8Array) => void): void {
+  for (let left = length; left > 0; left -= zeros.length) take(zeros.subarray(0, left));
+}
+
+/** A torrent from anybody must not make us press buttons on the web pages of our own network (libtorrent's rule too). */
+async function refuseQueryAtHome(url: URL): Promise<void> {
+  if (url.search === "" || !await isPrivate(url)) return;
+  throw new FaultError({ kind: "refused", why: "its address on a private network has a query (?…)" });
+}
+
+interface AnswerRange {
+  readonly first: number | undefined;
+  readonly last: number | undefined;
+  /** Bytes of the whole file, if the server says so. */
+  readonly total: number | undefined;
+}
+
+/** `Content-Range: bytes 0-99/1000` (RFC 9110, 14.4). */
+function rangeOf(headers: Headers): AnswerRange {
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(headers.get("content-range")?.trim() ?? "");
+  if (match === null) return { first: undefined, last: undefined, total: undefined };
+  return { first: Number(match[1]), last: Number(match[2]), total: match[3] === "*" ? undefined : Number(match[3]) };
+}
+
+function wholeOf(headers: Headers): AnswerRange {
+  const length = headers.get("content-length");
+  return { first: 0, last: undefined, total: length === null ? undefined : Number(length) };
+}
+
+/** Milliseconds from `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). */
+function retryAfterMs(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : ms;
+}

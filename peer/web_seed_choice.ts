@@ -1,0 +1,124 @@
+/**
+ * Which adjacent blocks a web seed is asked for next. Pieces that nobody fetches come first, and where one ends the next
+ * is taken along, so that a request is long; what peers are asked for is left to them until nothing else is left.
+ */
+import type { PieceIndex } from "../lib/ids.ts";
+import { requestersPerBlockMax } from "../lib/limits.ts";
+import type { Downloader } from "./downloader.ts";
+import type { PiecePicker } from "./piece_picker.ts";
+import type { ActivePiece, PieceTable } from "./piece_table.ts";
+import { type RunPart, WebRun } from "./web_run.ts";
+import type { WebSeed } from "./web_seed.ts";
+
+/** What web seeds are needed for: for all that is missing, or only for what no connected peer has. */
+export type WebNeed = "everything" | "unheld";
+
+interface Wish {
+  readonly seed: WebSeed;
+  readonly need: WebNeed;
+  /** Bytes of the run, if more than a block. */
+  readonly bytesMax: number;
+  /** Whether the seed is asked for this block already. */
+  readonly isAsked: (active: ActivePiece, block: number) => boolean;
+}
+
+export class WebSeedChoice {
+  readonly #table: PieceTable;
+  readonly #picker: PiecePicker;
+  readonly #downloader: Downloader;
+
+  constructor({ table, picker, downloader }: { table: PieceTable; picker: PiecePicker; downloader: Downloader }) {
+    this.#table = table;
+    this.#picker = picker;
+    this.#downloader = downloader;
+  }
+
+  /** The next run, whose blocks now count as asked for; undefined when there is none. */
+  choose(wish: Wish): WebRun | undefined {
+    const active = this.#openPiece(wish);
+    if (active !== undefined) return this.#runFrom(active, active.nextOpenBlock(), wish, isOpen);
+    if (wish.need === "unheld" || this.#picker.count > 0) return undefined;
+    return this.#duplicate(wish);
+  }
+
+  /** A piece with blocks that nobody is asked for: its own, nobody's, a new one, or a peer's, in this order. */
+  #openPiece(wish: Wish): ActivePiece | undefined {
+    const { seed, need } = wish;
+    let orphan: ActivePiece | undefined;
+    let other: ActivePiece | undefined;
+    for (const active of this.#table.openPieces()) {
+      if (!seed.has(active.piece)) continue;
+      if (active.owner === seed.source) return active;
+      if (active.owner === undefined && this.#isNeeded(active.piece, need)) orphan ??= active;
+      if (active.owner !== undefined && !active.isExclusive && need === "everything") other ??= active;
+    }
+    if (orphan === undefined) return this.#begin(wish) ?? other;
+    orphan.owner = seed.source;
+    return orphan;
+  }
+
+  #begin({ seed, need }: Wish): ActivePiece | undefined {
+    const { count, unheldCount, strategy } = this.#picker;
+    if (!this.#table.mayActivate || (need === "everything" ? count : unheldCount) === 0) return undefined;
+    const { pieceCount } = this.#table.layout;
+    const start = strategy === "sequential" ? 0 : seed.cursor;
+    for (let i = 0; i < pieceCount; i++) {
+      const piece = ((start + i) % pieceCount) as PieceIndex;
+      if (this.#mayBegin(piece, seed, need)) return this.#downloader.begin(piece, seed.source);
+    }
+    return undefined;
+  }
+
+  #mayBegin(piece: PieceIndex, seed: WebSeed, need: WebNeed): boolean {
+    return this.#picker.isPickable(piece) && seed.has(piece) && this.#isNeeded(piece, need);
+  }
+
+  #isNeeded(piece: PieceIndex, need: WebNeed): boolean {
+    return need === "everything" || this.#picker.availabilityOf(piece) === 0;
+  }
+
+  /** The run of blocks from this one on that pass the test, into the next pieces while they may be begun. */
+  #runFrom(first: ActivePiece, firstBlock: number, wish: Wish, test: BlockTest): WebRun {
+    const parts: RunPart[] = [];
+    let bytes = 0;
+    let active: ActivePiece | undefined = first;
+    for (let start = firstBlock; active !== undefined; start = 0) {
+      let block = start;
+      while (block < active.blockCount && bytes < wish.bytesMax && (block === start || test(active, block))) {
+        bytes += this.#table.layout.lengthOfBlock(active.piece, block);
+        this.#downloader.ask(active, block++);
+      }
+      parts.push({ active, firstBlock: start, blockCount: block - start });
+      wish.seed.cursor = active.piece + 1;
+      active = block === active.blockCount ? this.#following(active, bytes, wish) : undefined;
+    }
+    return new WebRun(this.#table.layout, parts);
+  }
+
+  /** The next piece, if it fits whole and may be begun. */
+  #following({ piece }: ActivePiece, bytes: number, { seed, need, bytesMax }: Wish): ActivePiece | undefined {
+    const { layout } = this.#table;
+    const next = layout.toPieceIndex(piece + 1);
+    if (next === undefined || bytes + layout.lengthOfPiece(next) > bytesMax || !this.#table.mayActivate) {
+      return undefined;
+    }
+    return this.#mayBegin(next, seed, need) ? this.#downloader.begin(next, seed.source) : undefined;
+  }
+
+  /** Nothing is open: blocks that others are asked for and have not delivered. */
+  #duplicate(wish: Wish): WebRun | undefined {
+    const test: BlockTest = (active, block) =>
+      !active.isReceived(block) && active.requesters[block] < requestersPerBlockMax && !wish.isAsked(active, block);
+    for (const active of this.#table.activePieces()) {
+      if (active.isExclusive || active.owner === wish.seed.source || !wish.seed.has(active.piece)) continue;
+      for (let block = 0; block < active.blockCount; block++) {
+        if (test(active, block)) return this.#runFrom(active, block, wish, test);
+      }
+    }
+    return undefined;
+  }
+}
+
+type BlockTest = (active: ActivePiece, block: number) => boolean;
+
+const isOpen: BlockTest = (active, block) => !active.isReceived(block) && active.requesters[block] === 0;
