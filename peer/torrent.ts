@@ -5,12 +5,9 @@
  * to the half that it is for, Downloader takes, Uploader gives, PieceTable says what is there. It knows no socket, disk,
  * clock or dice.
  */
-import type { Bitfield } from "../lib/bitfield.ts";
 import { ProtocolError } from "../lib/errors.ts";
-import type { InfoHash, PeerId } from "../lib/ids.ts";
-import type { Layout } from "../lib/layout.ts";
+import type { InfoHash } from "../lib/ids.ts";
 import { peersMax, snubDropMs } from "../lib/limits.ts";
-import type { RateLimiter } from "../lib/rate_limiter.ts";
 import { type ExtensionHandshake, extensionHandshakeId } from "../lib/wire/extended.ts";
 import type { Handshake } from "../lib/wire/handshake.ts";
 import { Availability } from "./availability.ts";
@@ -18,44 +15,15 @@ import type { Announcer } from "./announcer.ts";
 import { Downloader } from "./downloader.ts";
 import { Extensions } from "./extensions.ts";
 import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
-import type { FileSelection } from "./file_selection.ts";
 import { MessageRouter } from "./message_router.ts";
 import { PeerRoster } from "./peer_roster.ts";
 import type { PeerSession } from "./peer_session.ts";
-import { type PickStrategy, PiecePicker } from "./piece_picker.ts";
+import { PiecePicker } from "./piece_picker.ts";
 import { PieceTable } from "./piece_table.ts";
+import type { TorrentOptions } from "./torrent_options.ts";
 import { Uploader } from "./uploader.ts";
 import { isWebSource } from "./web_seed.ts";
 import { WebSeeds } from "./web_seeds.ts";
-
-export interface TorrentOptions {
-  readonly infoHash: InfoHash;
-  readonly layout: Layout;
-  /** What is on disk and verified; Torrent works on it from here on. */
-  readonly have: Bitfield;
-  readonly peerId: PeerId;
-  readonly announcer: Announcer;
-  /** Shared by all torrents of the program. */
-  readonly downloadLimiter: RateLimiter;
-  readonly uploadLimiter: RateLimiter;
-  readonly strategy: PickStrategy;
-  /** Our TCP port, 0 for none. */
-  readonly listenPort: number;
-  /** What we call ourselves to peers. */
-  readonly client: string;
-  readonly maxPeers?: number;
-  /** Raw bytes of `info`, to be given to who has only the info hash (BEP 9). */
-  readonly infoBytes?: Uint8Array;
-  /** Peers come from the user and the trackers only; nothing is told to strangers (BEP 27). */
-  readonly isPrivate?: boolean;
-  /** Only seeds: a torrent that is not whole stays so. */
-  readonly isSeedOnly?: boolean;
-  /** What is wanted; everything without it. */
-  readonly selection?: FileSelection;
-  readonly random: () => number;
-  /** URLs of web seeds, http and https: asked only where peers do not give enough. */
-  readonly webSeeds?: readonly string[];
-}
 
 /** Milliseconds between two looks at deadlines, addresses and turns. */
 const upkeepMs = 500;

@@ -19,7 +19,8 @@ import { type BlockRange, decodeMessage, type Message, MessageId } from "../../l
 import { MessageWriter } from "../../lib/wire/message_writer.ts";
 import { Announcer } from "../../peer/announcer.ts";
 import type { ConnectionId, Effect, Input } from "../../peer/events.ts";
-import { Torrent, type TorrentOptions } from "../../peer/torrent.ts";
+import { Torrent } from "../../peer/torrent.ts";
+import type { TorrentOptions } from "../../peer/torrent_options.ts";
 import { seededRandom } from "../lib/mutations.ts";
 import { type Content, VirtualDisk } from "./virtual_disk.ts";
 
