@@ -15,6 +15,14 @@ import type { Network } from "./lib/io/network.ts";
 import { bypassProxyOnLan, giveUpRights } from "./lib/io/rights.ts";
 
 const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
+  share: async () => {
+    const [{ makeShareCommand }, { TrackerServer }] = await Promise.all([
+      import("./peer/io/share_command.ts"),
+      import("./tracker/io/http_listener.ts"),
+    ]);
+    return makeShareCommand((options) => TrackerServer.start(options));
+  },
+  get: async () => (await import("./peer/io/get_command.ts")).getCommand,
   create: async () => (await import("./peer/io/create_command.ts")).createCommand,
   info: async () => (await import("./peer/io/info_command.ts")).infoCommand,
   verify: async () => (await import("./peer/io/verify_command.ts")).verifyCommand,

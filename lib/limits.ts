@@ -248,6 +248,19 @@ export const httpTurnBytesMax = 64 * KiB;
 /** Bytes of a body that is read while it is sent, in memory at a time. */
 export const httpBodyPieceBytes = 128 * KiB;
 
+// Shares (lib/share_*.ts, peer/io/share_*.ts, peer/io/get_command.ts)
+
+/** Files and folders of one `share`, and of one listing that is believed. */
+export const listedSharesMax = 64;
+/** Bytes of a listing: 64 names of 240 bytes, escaped, and some. */
+export const listingBytesMax = 256 * KiB;
+/** Milliseconds for one answer of a share's port. */
+export const shareTimeoutMs = 10_000;
+/** Copies of the program that are being fetched at once: each holds a file and 128 KiB. */
+export const programSendsMax = 16;
+/** Files of a share that its page names. */
+export const pageFilesMax = 100;
+
 // The disk (lib/io, peer/io)
 
 /** Files that one disk worker keeps open: thousands of small files pass through, and 8 workers stay far below 1,024. */

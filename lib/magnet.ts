@@ -5,7 +5,7 @@
  * broken percent-encoding stays as it is instead of throwing.
  */
 import { bytesFromLatin1 } from "./bytes.ts";
-import { parseHostPort } from "./endpoint.ts";
+import { formatEndpoint, parseHostPort } from "./endpoint.ts";
 import { ProtocolError } from "./errors.ts";
 import { safePart } from "./file_path.ts";
 import { type InfoHash, infoHashFromBytes, parseInfoHash } from "./ids.ts";
@@ -61,14 +61,17 @@ export function formatMagnet(magnet: {
   readonly trackers?: readonly string[];
   readonly webSeeds?: readonly string[];
   readonly length?: number;
+  /** Peers to dial: `x.pe`. */
+  readonly peers?: readonly { readonly host: string; readonly port: number }[];
 }): string {
-  const { infoHash, name, trackers = [], webSeeds = [], length } = magnet;
+  const { infoHash, name, trackers = [], webSeeds = [], length, peers = [] } = magnet;
   const parameters = [`xt=urn:btih:${infoHash}`];
   const add = (key: string, value: string) => parameters.push(`${key}=${encodeURIComponent(value.toWellFormed())}`);
   if (name !== undefined) add("dn", name);
   if (length !== undefined) add("xl", String(length));
   for (const tracker of trackers) add("tr", tracker);
   for (const webSeed of webSeeds) add("ws", webSeed);
+  for (const peer of peers) add("x.pe", formatEndpoint(peer));
   return `magnet:?${parameters.join("&")}`;
 }
 

@@ -83,8 +83,10 @@ export function checkTorrentSize(
  * @throws UserError when it would be too large for anyone to read
  * @throws RangeError when the hashes do not fit the files: our own bug
  */
-export function buildTorrent(description: TorrentDescription): { bytes: Bytes; infoHash: InfoHash } {
-  const { files, pieceLength, pieces, announce = [], webSeeds = [] } = description;
+export function buildTorrent(
+  description: TorrentDescription,
+): { bytes: Bytes; infoBytes: Bytes; infoHash: InfoHash } {
+  const { files, pieceLength, pieces } = description;
   const totalLength = files.reduce((sum, file) => sum + file.length, 0);
   checkTorrentSize({ totalLength, pieceLength, fileCount: files.length });
   if (pieces.length !== Math.ceil(totalLength / pieceLength) * idLength) {
@@ -97,23 +99,32 @@ export function buildTorrent(description: TorrentDescription): { bytes: Bytes; i
     });
   }
   const infoBytes = encodeBencode(infoOf(description));
-  const trackers = announce.flat();
-  const bytes = encodeBencode({
-    announce: trackers[0],
-    "announce-list": trackers.length > 1 ? announce.filter((tier) => tier.length > 0) : undefined,
-    comment: description.comment,
-    "created by": description.createdBy,
-    "creation date": description.creationDate,
-    encoding: "UTF-8",
-    info: new EncodedBencode(infoBytes),
-    "url-list": webSeeds.length > 0 ? webSeeds : undefined,
-  });
+  const bytes = encodeTorrent(infoBytes, description);
   if (bytes.length > torrentBytesMax) {
     throw new UserError("create the torrent", `it would have ${bytes.length} bytes, over ${torrentBytesMax}`, {
       hint: "give a larger --piece-length, or pack the files into one",
     });
   }
-  return { bytes, infoHash: infoHashFromBytes(createHash("sha1").update(infoBytes).digest()) };
+  return { bytes, infoBytes, infoHash: infoHashFromBytes(createHash("sha1").update(infoBytes).digest()) };
+}
+
+/** The bytes of a .torrent file around a ready `info`: what stands beside it changes no info hash. */
+export function encodeTorrent(
+  infoBytes: Bytes,
+  outer: Pick<TorrentDescription, "announce" | "webSeeds" | "comment" | "creationDate" | "createdBy">,
+): Bytes {
+  const { announce = [], webSeeds = [] } = outer;
+  const trackers = announce.flat();
+  return encodeBencode({
+    announce: trackers[0],
+    "announce-list": trackers.length > 1 ? announce.filter((tier) => tier.length > 0) : undefined,
+    comment: outer.comment,
+    "created by": outer.createdBy,
+    "creation date": outer.creationDate,
+    encoding: "UTF-8",
+    info: new EncodedBencode(infoBytes),
+    "url-list": webSeeds.length > 0 ? webSeeds : undefined,
+  });
 }
 
 /** The `info` dictionary. Private and source are inside, so that they are part of the identity (BEP 27). */

@@ -56,15 +56,18 @@ export const downloadCommand = command({
     "localbt download -o dest holiday.torrent",
     "localbt download --peer 192.168.1.20:6881 --seed holiday.torrent",
   ],
-  async run(context, values, [operand]) {
-    if (/^magnet:/i.test(operand)) {
-      throw new UserError("download a magnet link", "only torrent files are understood so far", {
-        hint: "ask for the .torrent file; localbt info shows what the link says",
-      });
-    }
-    return await fetchTorrent(context, values, { metainfo: await readTorrentFile(operand), peers: [] });
-  },
+  run: (context, values, [operand]) => downloadOperand(context, values, operand),
 });
+
+/** Downloads what a torrent file or a magnet link names. @throws UserError */
+export async function downloadOperand(context: Context, values: DownloadValues, operand: string): Promise<ExitCode> {
+  if (/^magnet:/i.test(operand)) {
+    throw new UserError("download a magnet link", "only torrent files are understood so far", {
+      hint: "ask for the .torrent file; localbt info shows what the link says",
+    });
+  }
+  return await fetchTorrent(context, values, { metainfo: await readTorrentFile(operand), peers: [] });
+}
 
 /**
  * Downloads a torrent and, where that is wished, goes on seeding it.

@@ -5,7 +5,7 @@ import { localbtCommand, runLocalbt, startLocalbt, startTracker } from "../inter
 import { join } from "../interop/path.ts";
 import { Scene } from "../interop/scene.ts";
 
-const commands = ["create", "info", "verify", "tracker", "seed", "download", "demo"];
+const commands = ["share", "get", "create", "info", "verify", "tracker", "seed", "download", "demo"];
 
 Deno.test("main prints its version on stdout and nothing else", async () => {
   await using scene = await Scene.open();

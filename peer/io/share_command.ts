@@ -1,0 +1,199 @@
+/**
+ * `localbt share`: a file or folder on this machine, and everything that others need to take it: the torrent, the tracker,
+ * the first peer, a page, and the lines to type. Nothing is written beside the data.
+ *
+ * The tracker is handed in by main.ts, since peer and tracker meet only in lib.
+ */
+import { type Command, command, count, rate, text } from "../../lib/cli/args.ts";
+import type { Context } from "../../lib/cli/context.ts";
+import { summaries } from "../../lib/cli/summaries.ts";
+import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
+import { formatEndpoint } from "../../lib/endpoint.ts";
+import { ExitCode, UserError } from "../../lib/errors.ts";
+import { formatMagnet } from "../../lib/magnet.ts";
+import { sharePort } from "../../lib/share_target.ts";
+import { originOf } from "../../lib/site_host.ts";
+import { type MadeShare, makeShares } from "./made_share.ts";
+import { ProgramFile } from "./program_file.ts";
+import { Session } from "./session.ts";
+import { ShareReport } from "./share_report.ts";
+import { ShareSite } from "./share_site.ts";
+import { type ShareTracker, startOnNextFree, type StartShareTracker } from "./share_tracker.ts";
+import { stopCode } from "./stop_code.ts";
+
+/** The `share` command. @param startTracker makes the tracker that introduces those who take it to each other */
+export function makeShareCommand(startTracker: StartShareTracker): Command {
+  return command({
+    name: "share",
+    summary: summaries.share,
+    operands: "<file or folder>…",
+    options: {
+      name: text({ value: "NAME", help: "what others see (default: the name of the file or folder)" }),
+      host: text({ value: "ADDRESS", help: "the address to listen on (default: all)" }),
+      port: count({
+        value: "PORT",
+        help: `the port of page and tracker (default: ${sharePort}, then the next free)`,
+        max: 65535,
+      }),
+      uploadLimit: rate({ value: "RATE", help: "upload at most so many bytes a second", min: 1 }),
+    },
+    examples: ["localbt share holiday", "localbt share --name 'Photos of May' --upload-limit 20M DCIM"],
+    async run(context, values, sources) {
+      if (values.name !== undefined && sources.length > 1) {
+        throw new UserError("run share", "--name is for one file or folder", {
+          exitCode: ExitCode.usage,
+          hint: "share them one by one, each with its name",
+        });
+      }
+      const program = ProgramFile.open();
+      try {
+        const shares = await makeShares(context, sources, values.name);
+        await new Sharing({ context, shares, program, ...values, startTracker }).run();
+      } catch (error) {
+        if (context.stop.aborted) return stopCode(context.stop);
+        throw error;
+      }
+      return ExitCode.done;
+    },
+  });
+}
+
+interface SharingOptions {
+  readonly context: Context;
+  readonly shares: readonly MadeShare[];
+  readonly program: ProgramFile | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly uploadLimit: number | undefined;
+  readonly startTracker: StartShareTracker;
+}
+
+/** One run: tracker, peer and page from the first visitor to Ctrl-C. */
+class Sharing {
+  readonly #options: SharingOptions;
+  readonly #context: Context;
+  /** Undefined until the first torrent is there. */
+  #site: ShareSite | undefined;
+  readonly #closers: (() => Promise<void>)[] = [];
+
+  constructor(options: SharingOptions) {
+    this.#options = options;
+    this.#context = options.context;
+  }
+
+  async run(): Promise<void> {
+    try {
+      const { context, shares, host, uploadLimit } = this.#options;
+      const session = new Session({
+        context,
+        host,
+        port: undefined,
+        uploadLimit,
+        downloadLimit: undefined,
+        maxPeers: undefined,
+      });
+      this.#closers.push(() => session.close());
+      const report = new ShareReport(context, shares);
+      const tracker = this.#startTracker(session, report);
+      const failure = Promise.withResolvers<never>();
+      failure.promise.catch(() => {});
+      for (const { metainfo, directory, paths } of shares) {
+        const own = { ...metainfo, announce: [[`http://${formatEndpoint(this.#ownEndpoint(tracker))}/announce`]] };
+        const opened = await session.open(own, { directory, paths, mode: "seed", isTrusted: true });
+        const transfer = session.start({
+          ...opened,
+          strategy: "rarest-first",
+          isSeedOnly: true,
+          onEvent: (event) => event.kind === "failed" ? failure.reject(event.error) : report.tell(event, metainfo.name),
+        });
+        report.add(transfer);
+      }
+      this.#tellReady(tracker, session);
+      await Promise.race([failure.promise, report.untilStopped()]);
+      report.tellDone();
+    } finally {
+      for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) await close();
+    }
+  }
+
+  #startTracker(session: Session, report: ShareReport): ShareTracker {
+    const { context, shares, host, port, program, startTracker } = this.#options;
+    const tracker = startOnNextFree(startTracker, {
+      network: context.network,
+      host,
+      port,
+      intervalMs: 60_000,
+      allow: new Set(shares.map(({ metainfo }) => metainfo.infoHash)),
+      now: () => context.now(),
+      random: () => context.random(),
+      site: (request, ends) => this.#site?.answer(request, ends),
+      onAnnounce: (announced) => report.announced(announced),
+      onFault: (error) => report.fault(error),
+    });
+    this.#closers.push(() => tracker.close());
+    this.#site = new ShareSite({
+      shares: shares.map(({ metainfo, files }) => ({ ...metainfo, files })),
+      hostName: hostName(),
+      peerPort: session.engine.port,
+      version: context.version,
+      program,
+      announceUrls: tracker.announceUrls,
+    });
+    return tracker;
+  }
+
+  /** How this machine's own peer reaches the tracker. */
+  #ownEndpoint({ port }: ShareTracker) {
+    const { host } = this.#options;
+    return { host: host === undefined || host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host, port };
+  }
+
+  #tellReady(tracker: ShareTracker, session: Session): void {
+    const { shares, program } = this.#options;
+    const context = this.#context;
+    const hosts = tracker.announceUrls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ""));
+    const origins = hosts.map((host) => originOf({ host, port: tracker.port }));
+    const peerPort = session.engine.port;
+    context.event("ready", {
+      port: tracker.port,
+      peerPort,
+      urls: origins.map((origin) => `${origin}/`),
+      shares: shares.map(({ metainfo: { name, infoHash, totalLength }, files }) => {
+        const magnet = formatMagnet({
+          infoHash,
+          name,
+          length: totalLength,
+          trackers: tracker.announceUrls,
+          peers: [{ host: hosts[0], port: peerPort }],
+        });
+        return { name: safeText(name), infoHash, totalLength, fileCount: files.length, magnet };
+      }),
+    });
+    if (context.json) return;
+    context.out(`${origins[0]}/\n`);
+    const names = shares.map(({ metainfo, files }) => {
+      const { name, totalLength } = metainfo;
+      return `${safeText(name)} (${formatSize(totalLength)}, ${formatCount(files.length, "file")})`;
+    });
+    context.log(`sharing ${names.join(", ")} until Ctrl-C`);
+    const address = tracker.port === sharePort ? hosts[0] : formatEndpoint({ host: hosts[0], port: tracker.port });
+    const lines: [string, string][] = [["others type", `localbt get ${address}`], ["or open", `${origins[0]}/`]];
+    if (program !== undefined) {
+      const { fileName, platform } = program;
+      const run = `chmod +x ${fileName} && ./${fileName} get ${address}`;
+      lines.push([`or, on ${platform}`, `curl -o ${fileName} ${origins[0]}/${fileName} && ${run}`]);
+    }
+    if (origins.length > 1) lines.push(["also at", origins.slice(1, 4).map((origin) => `${origin}/`).join("  ")]);
+    const width = Math.max(...lines.map(([when]) => when.length));
+    context.log(`\n${lines.map(([when, what]) => `  ${when.padEnd(width)}  ${what}\n`).join("")}`);
+  }
+}
+
+/** This machine's name, without its domain; empty where the system does not tell. */
+function hostName(): string {
+  try {
+    return Deno.hostname().split(".")[0];
+  } catch {
+    return "";
+  }
+}
