@@ -11,6 +11,7 @@ import type { Context, Terminal } from "./lib/cli/context.ts";
 import type { GlobalOptions } from "./lib/cli/args.ts";
 import { type CommandName, summaries } from "./lib/cli/summaries.ts";
 import { ExitCode, ProtocolError, UserError } from "./lib/errors.ts";
+import { readInterfaces } from "./lib/io/local_interfaces.ts";
 import type { Network } from "./lib/io/network.ts";
 import { bypassProxyOnLan, giveUpRights } from "./lib/io/rights.ts";
 
@@ -61,6 +62,7 @@ const network: Network = {
   connect: ({ hostname, port, signal }) =>
     Deno.connect(signal === undefined ? { hostname, port } : { hostname, port, signal }),
   listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
+  interfaces: () => readInterfaces(),
 };
 
 /** The stop signal of this run and the exit code that goes with it. */

@@ -1,9 +1,10 @@
 /** The network interfaces of this machine, and the hosts to write into URLs that others type. */
 import { canonicalHost, isIpv6 } from "../endpoint.ts";
 import { type LocalInterface, rankHosts } from "../local_addresses.ts";
+import type { MulticastInterface } from "../multicast_links.ts";
 
 /** What the system tells now; nothing without the permission, or on a system that cannot tell. */
-export function readInterfaces(): LocalInterface[] {
+export function readInterfaces(): MulticastInterface[] {
   try {
     return Deno.networkInterfaces();
   } catch {

@@ -11,11 +11,11 @@ import { createSocket } from "node:dgram";
 import { canonicalHost, type Endpoint } from "../endpoint.ts";
 import { interfacesLookMs, multicastBytesMax, multicastLinksMax, multicastPacketsPerSecondMax } from "../limits.ts";
 import { isLinkLocal6 } from "../local_addresses.ts";
-import { type MulticastInterface, type MulticastLink, multicastLinks } from "../multicast_links.ts";
+import { type MulticastLink, multicastLinks } from "../multicast_links.ts";
 import type { DatagramSocket, Network } from "./network.ts";
 
 export interface MulticastOptions {
-  readonly network: Pick<Network, "listenDatagram">;
+  readonly network: Pick<Network, "listenDatagram" | "interfaces">;
   /** The group's address in each family. */
   readonly groups: Readonly<Record<4 | 6, string>>;
   readonly port: number;
@@ -27,8 +27,8 @@ export interface MulticastOptions {
   onPacket(bytes: Uint8Array, sender: Endpoint): void;
   /** Something does not work on an interface; told once for each. */
   onFault(name: string, why: string): void;
-  /** The interfaces of this machine, for tests. */
-  readonly interfaces?: () => MulticastInterface[];
+  /** The links have changed since the opening: a cable, another Wi-Fi. */
+  onLinks?(links: readonly MulticastLink[]): void;
 }
 
 /** A socket that receives, and the links it has joined on. */
@@ -44,6 +44,8 @@ export class MulticastSockets {
   /** Links whose last sending failed: one failure is nothing yet, since a new IPv6 address takes seconds to work. */
   readonly #failing = new Set<string>();
   readonly #timer: ReturnType<typeof setInterval>;
+  /** The first look is over. */
+  #isOpened = false;
   #looking: Promise<void> | undefined;
   #links: readonly MulticastLink[] = [];
   readonly #closing = new AbortController();
@@ -93,16 +95,20 @@ export class MulticastSockets {
 
   async #lookNow(): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    const all = multicastLinks((this.#options.interfaces ?? readInterfaces)(), this.#options.host);
+    const { network, host, onLinks } = this.#options;
+    const all = multicastLinks(network.interfaces(), host);
     if (all.length > multicastLinksMax) this.#tellFault("the rest", `only ${multicastLinksMax} interfaces are used`);
+    const before = keyOf(this.#links);
     this.#links = all.slice(0, multicastLinksMax);
     await Promise.all([this.#receive(4), this.#receive(6)]);
+    if (keyOf(this.#links) !== before && this.#isOpened) onLinks?.(this.#links);
+    this.#isOpened = true;
   }
 
   /** Has the family's socket joined on all its links. */
   async #receive(family: 4 | 6): Promise<void> {
     const links = this.#links.filter((link) => link.family === family);
-    const wanted = links.map(({ name, host, index }) => `${name} ${host} ${index}`).join();
+    const wanted = keyOf(links);
     const old = this.#receivers.get(family);
     if ((old?.joined ?? "") === wanted) return;
     old?.socket.close();
@@ -198,6 +204,11 @@ export class MulticastSockets {
   }
 }
 
+/** The same for the same links. */
+function keyOf(links: readonly MulticastLink[]): string {
+  return links.map(({ name, host, index }) => `${name} ${host} ${index}`).join();
+}
+
 /** Sends out of one link, from the group's port, which multicast DNS wants. */
 async function sendFrom(
   { family, host, index }: MulticastLink,
@@ -220,14 +231,6 @@ async function sendFrom(
     }
   } finally {
     socket.close();
-  }
-}
-
-function readInterfaces(): MulticastInterface[] {
-  try {
-    return Deno.networkInterfaces();
-  } catch {
-    return [];
   }
 }
 

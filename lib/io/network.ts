@@ -3,6 +3,8 @@
  * and hands it to the io modules, so that a test can hand over another.
  */
 
+import type { MulticastInterface } from "../multicast_links.ts";
+
 /** What localbt does with one TCP connection. */
 export type Socket = Pick<
   Deno.TcpConn,
@@ -36,4 +38,6 @@ export interface Network {
   listenDatagram(
     options: { hostname: string; port: number; reuseAddress?: boolean; loopback?: boolean },
   ): DatagramSocket;
+  /** The addresses of this machine's network interfaces, for multicast: none, and nothing is sent to any group. */
+  interfaces(): MulticastInterface[];
 }

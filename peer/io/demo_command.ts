@@ -218,6 +218,7 @@ class Demo {
       uploadLimit,
       downloadLimit: undefined,
       maxPeers: undefined,
+      noDiscovery: true,
     });
     this.#closers.push(() => session.close());
     return session;

@@ -39,6 +39,7 @@ export const downloadOptions = {
   uploadLimit: rate({ value: "RATE", help: "upload at most so many bytes a second", min: 1 }),
   timeout: duration({ value: "TIME", help: "give up when nothing has come for so long (exit code 5)" }),
   noResume: flag({ help: "check all data that is there, whatever the last run remembers" }),
+  noDiscovery: flag({ help: "do not announce it on the local network, nor look for others there" }),
   seed: flag({ help: "go on seeding when all is there" }),
   seedTime: duration({ value: "TIME", help: "seed for so long when all is there" }),
   seedRatio: decimal({ value: "N", help: "seed until N times the size was given" }),

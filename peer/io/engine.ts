@@ -4,7 +4,6 @@
  * An incoming connection belongs to nobody until its handshake names a torrent that is here; the number of those is
  * bounded, and one that says nothing is closed in time.
  */
-import { formatEndpoint } from "../../lib/endpoint.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { listenOn, listenOnNextFree } from "../../lib/io/listen.ts";
 import type { Network, Socket, SocketListener } from "../../lib/io/network.ts";
@@ -62,9 +61,9 @@ export class Engine implements LinkHost {
     this.#accepting = this.#listeners.map((listener) => this.#accept(listener));
   }
 
-  /** Where others reach us, as far as the listening sockets know. */
-  get listensOn(): string[] {
-    return this.#listeners.map(({ addr }) => formatEndpoint({ host: addr.hostname, port: addr.port }));
+  /** The address that is listened on; `::` or `0.0.0.0` for all. */
+  get host(): string {
+    return this.#listeners[0].addr.hostname;
   }
 
   has(torrent: Pick<Torrent, "infoHash">): boolean {

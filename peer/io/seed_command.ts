@@ -29,6 +29,7 @@ export const seedCommand = command({
     port: count({ value: "PORT", help: "the port to listen on (default: 6881, then the next free)", max: 65535 }),
     peer: texts({ value: "HOST:PORT", help: "a peer to connect to, besides those of the tracker" }),
     uploadLimit: rate({ value: "RATE", help: "upload at most so many bytes a second", min: 1 }),
+    noDiscovery: flag({ help: "do not announce it on the local network, nor look for others there" }),
     maxPeers: count({ value: "N", help: "peers connected at once, for each torrent (default: 600)", min: 1 }),
     noVerify: flag({ help: "do not check the data first: you know that it is whole" }),
     seedTime: duration({ value: "TIME", help: "stop after this time" }),

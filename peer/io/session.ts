@@ -18,7 +18,9 @@ import { Announcer } from "../announcer.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Torrent } from "../torrent.ts";
 import { Engine } from "./engine.ts";
+import { LocalDiscovery } from "./local_discovery.ts";
 import { Storage } from "./storage.ts";
+import type { SwarmLink } from "./swarm_link.ts";
 import type { Transfer, TransferEvent } from "./transfer.ts";
 import { WebSeedClient } from "./web_seed_client.ts";
 
@@ -31,6 +33,8 @@ export interface SessionOptions {
   readonly uploadLimit: number | undefined;
   readonly downloadLimit: number | undefined;
   readonly maxPeers: number | undefined;
+  /** Neither sends to nor listens on the groups of local discovery. */
+  readonly noDiscovery: boolean;
 }
 
 /** A torrent and its data, opened and checked, not yet at work. */
@@ -47,6 +51,7 @@ export class Session {
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
   readonly #storages: Storage[] = [];
+  #discovery: LocalDiscovery | undefined;
 
   /** @throws UserError when the port cannot be had */
   constructor(options: SessionOptions) {
@@ -132,12 +137,25 @@ export class Session {
       webSeeds: metainfo.webSeeds,
       ...(maxPeers !== undefined && { maxPeers }),
     });
-    return this.engine.add({ torrent, storage, webSeeds: new WebSeedClient(metainfo), onEvent });
+    const transfer = this.engine.add({ torrent, storage, webSeeds: new WebSeedClient(metainfo), onEvent });
+    if (!metainfo.isPrivate) this.#discover(transfer.link);
+    return transfer;
+  }
+
+  /** Announces it on the local network and dials whoever is heard there. */
+  #discover(link: SwarmLink): void {
+    const { context, noDiscovery } = this.#options;
+    if (noDiscovery) return;
+    this.#discovery ??= new LocalDiscovery({ context, host: this.engine.host, port: this.engine.port });
+    this.#discovery.add(link.infoHash, (endpoints) => {
+      link.apply({ kind: "peersFound", endpoints, source: "discovery" });
+    });
   }
 
   /** Says goodbye and ends everything, also what was opened and never started. */
   async close(): Promise<void> {
     try {
+      await this.#discovery?.close();
       await this.engine.stop();
       for (const storage of this.#storages) await storage.close();
     } finally {

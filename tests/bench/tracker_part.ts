@@ -188,6 +188,7 @@ function stallContender(load: AnnounceLoad, peerCount: number): Contender {
           listen: (options) => Deno.listen(options),
           connect: () => Promise.reject(new Error("not here")),
           listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
+          interfaces: () => [],
         },
         host: "127.0.0.1",
         port: 0,

@@ -21,6 +21,7 @@ const loopback: Network = {
   connect: ({ hostname, port, signal }) =>
     Deno.connect(signal === undefined ? { hostname, port } : { hostname, port, signal }),
   listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
+  interfaces: () => [],
 };
 
 /** A run whose clock stands still at 0 and whose stderr is no terminal, unless the overrides say otherwise. */

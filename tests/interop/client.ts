@@ -19,6 +19,8 @@ export interface StartOptions {
   readonly isBench?: boolean;
   /** Blocks that it asks one peer for at once at most, for measurements; only libtorrent can be told. */
   readonly requestQueueMax?: number;
+  /** Looks for peers on the local network (BEP 14); only for hosts of a `Lan`. */
+  readonly discovery?: boolean;
   /** Where it lives; default: 127.0.0.1 of this machine. */
   readonly host?: Host;
 }

@@ -27,10 +27,13 @@ export function localbtCommand(): string[] {
 /** How ours is started, beside its arguments. */
 export type RunOptions = Omit<ChildOptions, "name" | "command"> & { readonly prefix?: readonly string[] };
 
-/** Starts `localbt …args`. */
+/** Starts `localbt …args`. Outside of namespaces nothing may leave this machine, so that no multicast is sent there. */
 export function startLocalbt(scene: Scene, args: readonly string[], options: RunOptions = {}): Child {
   const { prefix = [], ...rest } = options;
-  return scene.start({ ...rest, name: `localbt ${args[0]}`, command: [...prefix, ...localbtCommand(), ...args] });
+  const isInNamespace = prefix[0] === "ip" && prefix[1] === "netns";
+  const quiet = !isInNamespace && ["seed", "download"].includes(args[0] ?? "") ? ["--no-discovery"] : [];
+  const command = [...prefix, ...localbtCommand(), ...args, ...quiet];
+  return scene.start({ ...rest, name: `localbt ${args[0]}`, command });
 }
 
 /** Runs `localbt …args` to its end. */
@@ -106,6 +109,7 @@ export const localbt: Client & { start(scene: Scene, options: StartOptions): Pro
         ? ["--data", options.directory, ...(options.isBench ? ["--no-verify"] : [])]
         : ["--seed", "--output", options.directory]),
       ...["--port", String(port)],
+      ...(options.discovery || !options.host ? [] : ["--no-discovery"]),
       ...(options.peers ?? []).flatMap((peer) => ["--peer", peer]),
       ...(options.uploadLimit ? ["--upload-limit", String(options.uploadLimit)] : []),
       ...(options.downloadLimit ? ["--download-limit", String(options.downloadLimit)] : []),

@@ -50,11 +50,10 @@ async function openOn(socket: FakeSocket, list = interfaces) {
   let packetCount = 0;
   const told = Promise.withResolvers<void>();
   const sockets = await MulticastSockets.open({
-    network: { listenDatagram: () => socket as unknown as DatagramSocket },
+    network: { listenDatagram: () => socket as unknown as DatagramSocket, interfaces: () => list },
     groups,
     port: 6771,
     host: undefined,
-    interfaces: () => list,
     onPacket: () => {
       if (++packetCount === multicastPacketsPerSecondMax) told.resolve();
     },

@@ -12,6 +12,7 @@ const network: Network = {
   listen: (options) => Deno.listen(options),
   connect: ({ hostname, port }) => Deno.connect({ hostname, port }),
   listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
+  interfaces: () => [],
 };
 
 /** Whether this machine has IPv6 at all. */
