@@ -53,6 +53,16 @@ export const extensionBytesMax = 64 * KiB;
 export const metadataPartLength = 16 * KiB;
 /** Bytes of metadata that are fetched from peers: 2 GB and negative sizes were seen, and known torrents fit. */
 export const metadataBytesMax = 4 * MiB;
+/** Requests for parts of the metadata that are on their way to one peer. */
+export const metadataRequestsInFlightMax = 4;
+/** Milliseconds that a part may take before its peer is left in peace for a while. */
+export const metadataRequestTimeoutMs = 10_000;
+/** Milliseconds without an answer after which a part is asked of another peer too. */
+export const metadataAskAgainMs = 2_000;
+/** Milliseconds for which a peer that rejected a part, or let one time out, is asked nothing. */
+export const metadataPauseMs = 10_000;
+/** Forms of the metadata that are put together at once, where peers disagree: so many times its bytes at most. */
+export const metadataAssembliesMax = 4;
 /** Requests for parts of the metadata that wait for one peer; 256 are all parts of the largest that is fetched. */
 export const metadataRequestsMax = 512;
 /** Bytes of what one peer says before the metadata is there: the bitfield of the largest that is fetched has 26 KiB. */

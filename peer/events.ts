@@ -100,6 +100,8 @@ export type Effect =
   | { readonly kind: "peerBanned"; readonly endpoint: Endpoint; readonly why: string }
   /** A request to a web seed failed; `endpoint` is its host and port. */
   | { readonly kind: "webSeedFailed"; readonly endpoint: Endpoint; readonly why: string }
+  /** The info dictionary came, and its hash matches (BEP 9). */
+  | { readonly kind: "metadata"; readonly infoBytes: Bytes }
   /** Every piece that is wanted is stored. */
   | { readonly kind: "complete" }
   /** Nothing more is written: the disk refused a piece. */

@@ -18,6 +18,17 @@ const simultaneousDialMs = 5_000;
 /** Peer ids that are remembered as banned. */
 const bannedIdsMax = 1_000;
 
+/** Whose peers they are. */
+export interface RosterOwner {
+  /** Undefined while the metadata is fetched. */
+  readonly pieceCount: number | undefined;
+  /** Takes no addresses of strangers (BEP 27). */
+  readonly isPrivate: boolean;
+  emit(effect: Effect): void;
+  /** Called once for each session that was taken out. */
+  onGone(session: PeerSession): void;
+}
+
 export class PeerRoster {
   readonly sessions = new Map<ConnectionId, PeerSession>();
   /** Sessions with bytes to write; emptied by Torrent at the end of a turn. */
@@ -28,27 +39,27 @@ export class PeerRoster {
   readonly #bannedPeerIds = new Set<PeerId>();
   readonly #pool = new PeerPool();
   readonly #ownPeerId: PeerId;
-  readonly #pieceCount: number;
   readonly #sessionsMax: number;
-  readonly #isPrivate: boolean;
-  readonly #emit: (effect: Effect) => void;
-  readonly #onGone: (session: PeerSession) => void;
+  #owner: RosterOwner;
 
-  /** @param onGone called once for each session that was taken out */
-  constructor({ ownPeerId, pieceCount, sessionsMax, isPrivate, emit, onGone }: {
-    ownPeerId: PeerId;
-    pieceCount: number;
-    sessionsMax: number;
-    isPrivate: boolean;
-    emit: (effect: Effect) => void;
-    onGone: (session: PeerSession) => void;
-  }) {
+  constructor({ ownPeerId, sessionsMax, owner }: { ownPeerId: PeerId; sessionsMax: number; owner: RosterOwner }) {
     this.#ownPeerId = ownPeerId;
-    this.#pieceCount = pieceCount;
     this.#sessionsMax = sessionsMax;
-    this.#isPrivate = isPrivate;
-    this.#emit = emit;
-    this.#onGone = onGone;
+    this.#owner = owner;
+  }
+
+  /** The torrent's metadata is there: its sessions and addresses belong to another owner from now on. */
+  handTo(owner: RosterOwner): void {
+    this.#owner = owner;
+    if (owner.isPrivate) this.#pool.forgetHearsay();
+  }
+
+  /** Closes whom no tracker and no user named: the torrent turned out to be private (BEP 27). */
+  closeStrangers(now: number): void {
+    for (const session of [...this.sessions.values()]) {
+      const source = session.listenEndpoint && this.#pool.sourceOf(session.listenEndpoint);
+      if (source === undefined || isHearsay(source)) this.close(session, "the torrent is private", now);
+    }
   }
 
   /** Sessions whose peers have said who they are. */
@@ -62,7 +73,7 @@ export class PeerRoster {
 
   /** Remembers addresses; a private torrent takes none of strangers (BEP 27). @returns how many were new */
   addAddresses(endpoints: readonly Endpoint[], source: AddressSource): number {
-    if (this.#isPrivate && isHearsay(source)) return 0;
+    if (this.#owner.isPrivate && isHearsay(source)) return 0;
     const count = this.#pool.add(endpoints, source);
     for (const session of this.#byPeerId.values()) this.learnListenPort(session);
     return count;
@@ -71,7 +82,7 @@ export class PeerRoster {
   /** Dials whom we know and are not connected to, within the bounds. */
   dial(now: number): void {
     for (const endpoint of this.#pool.takeDialable(now, this.#sessionsMax - this.sessions.size)) {
-      this.#emit({ kind: "dial", endpoint });
+      this.#owner.emit({ kind: "dial", endpoint });
     }
   }
 
@@ -88,7 +99,7 @@ export class PeerRoster {
       connection,
       endpoint,
       isOutgoing,
-      pieceCount: this.#pieceCount,
+      pieceCount: this.#owner.pieceCount,
       now,
       unflushed: this.unflushed,
       memory: this.#memory,
@@ -115,7 +126,7 @@ export class PeerRoster {
     const twin = this.#byPeerId.get(peerId);
     if (twin !== undefined) this.#settleTwins(session, twin, peerId, now);
     this.#byPeerId.set(peerId, session);
-    this.#emit({ kind: "peerJoined", endpoint: session.endpoint, client: session.label });
+    this.#owner.emit({ kind: "peerJoined", endpoint: session.endpoint, client: session.label });
   }
 
   /** The extension handshake may tell where the peer listens: it need not be dialled there. */
@@ -124,7 +135,7 @@ export class PeerRoster {
   }
 
   close(session: PeerSession, why: string, now: number): void {
-    this.#emit({ kind: "close", connection: session.connection, why });
+    this.#owner.emit({ kind: "close", connection: session.connection, why });
     this.forget(session, why, now);
   }
 
@@ -152,9 +163,9 @@ export class PeerRoster {
     if (known !== undefined && known !== session) this.learnListenPort(known); // it is here still, by another connection
     if (session.peerId !== undefined && known === session) {
       this.#byPeerId.delete(session.peerId);
-      this.#emit({ kind: "peerLeft", endpoint: session.endpoint, why });
+      this.#owner.emit({ kind: "peerLeft", endpoint: session.endpoint, why });
     }
-    this.#onGone(session);
+    this.#owner.onGone(session);
   }
 
   /** Closes the connection and refuses the peer from now on. */
@@ -165,7 +176,7 @@ export class PeerRoster {
       this.#bannedPeerIds.add(session.peerId);
     }
     this.#pool.ban(session.listenEndpoint ?? session.endpoint);
-    this.#emit({ kind: "peerBanned", endpoint: session.endpoint, why });
+    this.#owner.emit({ kind: "peerBanned", endpoint: session.endpoint, why });
     this.close(session, why, now);
   }
 

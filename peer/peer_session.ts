@@ -280,10 +280,15 @@ export class PeerSession {
     this.#outbox.bytes(encodeHandshake({ infoHash, peerId, supportsExtensions: true, supportsFast: true }));
   }
 
-  /** What follows both handshakes: the extension handshake, then what we have, in the form the peer understands. */
-  sendOpening({ have, extensions }: { have: Bitfield; extensions: ExtensionHandshake }): void {
+  /**
+   * What follows both handshakes: the extension handshake, then what we have, in the form the peer understands; nothing
+   * while the torrent is not known.
+   */
+  sendOpening({ have, extensions }: { have: Bitfield | undefined; extensions: ExtensionHandshake }): void {
     this.sendExtensionHandshake(extensions);
-    if (this.#supportsFast && have.isFull) this.#outbox.bare(MessageId.haveAll);
+    if (have === undefined) {
+      if (this.#supportsFast) this.#outbox.bare(MessageId.haveNone);
+    } else if (this.#supportsFast && have.isFull) this.#outbox.bare(MessageId.haveAll);
     else if (this.#supportsFast && have.isEmpty) this.#outbox.bare(MessageId.haveNone);
     else if (!have.isEmpty) this.#outbox.bitfield(have.encode());
   }
@@ -314,6 +319,11 @@ export class PeerSession {
 
   sendHave(piece: number): void {
     this.#outbox.piece(MessageId.have, piece);
+  }
+
+  /** What we have, to a peer that was told already that it is nothing. */
+  sendHaves(have: Bitfield): void {
+    for (let piece = 0; piece < have.length; piece++) if (have.has(piece)) this.sendHave(piece);
   }
 
   sendAllowedFast(piece: number): void {

@@ -16,8 +16,8 @@ import { Downloader } from "./downloader.ts";
 import { Extensions } from "./extensions.ts";
 import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
 import { MessageRouter } from "./message_router.ts";
-import { PeerRoster } from "./peer_roster.ts";
-import type { PeerSession } from "./peer_session.ts";
+import { PeerRoster, type RosterOwner } from "./peer_roster.ts";
+import type { PeerSession, SessionSink } from "./peer_session.ts";
 import { PiecePicker } from "./piece_picker.ts";
 import { PieceTable } from "./piece_table.ts";
 import type { TorrentOptions } from "./torrent_options.ts";
@@ -62,14 +62,11 @@ export class Torrent {
     const wantsNothing = options.isSeedOnly === true || this.#table.isComplete;
     this.#availability = new Availability({ table: this.#table, picker, wantsNothing });
     const emit = (effect: Effect) => void this.#effects.push(effect);
-    this.#roster = new PeerRoster({
-      ownPeerId: options.peerId,
-      pieceCount: layout.pieceCount,
-      sessionsMax: options.maxPeers ?? peersMax,
-      isPrivate,
-      emit,
-      onGone: (session) => this.#onGone(session),
-    });
+    const { pieceCount } = layout;
+    const owner: RosterOwner = { pieceCount, isPrivate, emit, onGone: (session) => this.#onGone(session) };
+    this.#roster = options.roster ??
+      new PeerRoster({ ownPeerId: options.peerId, sessionsMax: options.maxPeers ?? peersMax, owner });
+    options.roster?.handTo(owner);
     const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
     const taking = { ...shared, picker, limiter: options.downloadLimiter };
     this.#downloader = new Downloader(taking);
@@ -188,7 +185,7 @@ export class Torrent {
         this.#roster.addAddresses(input.endpoints, input.source);
         return this.#dial();
       case "handedOver":
-        return;
+        return this.#onHandedOver();
       case "webBytes":
         return this.#webSeeds.onBytes(input.request, input.bytes, this.#now);
       case "webEnded":
@@ -208,21 +205,39 @@ export class Torrent {
     else session?.sendHandshake(this.#options);
   }
 
+  /** The peers that gave us the metadata: they were told that we have nothing, and spoke of pieces before we could tell. */
+  #onHandedOver(): void {
+    if (this.#options.isPrivate) this.#roster.closeStrangers(this.#now);
+    for (const session of [...this.#roster.sessions.values()]) {
+      if (session.isEstablished) {
+        session.sendExtensionHandshake(this.#extensionHandshakeFor(session));
+        session.sendHaves(this.#table.have);
+      }
+      this.#listen(session, (sink) => session.begin(this.#table.layout.pieceCount, sink));
+    }
+  }
+
   #onReceived(connection: ConnectionId, bytes: Uint8Array): void {
-    const session = this.#roster.sessions.get(connection);
-    if (session === undefined) return;
+    this.#withSession(connection, (session) => {
+      this.#listen(session, (sink) => session.receive(bytes, this.#now, sink));
+    });
+  }
+
+  /** Takes in what the session hands on, and answers. */
+  #listen(session: PeerSession, hear: (sink: SessionSink) => void): void {
+    const isHere = () => this.#roster.sessions.has(session.connection);
     try {
-      session.receive(bytes, this.#now, {
+      hear({
         onHandshake: (_, handshake) => this.#onHandshake(session, handshake),
         onMessage: (_, message) => {
-          if (this.#roster.sessions.has(connection)) this.#router.route(session, message, this.#now);
+          if (isHere()) this.#router.route(session, message, this.#now);
         },
       });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       return this.#close(session, error.message);
     }
-    if (!this.#roster.sessions.has(connection)) return;
+    if (!isHere()) return;
     this.#downloader.fill(session, this.#now);
     this.#uploader.serve(session, this.#now);
   }

@@ -5,6 +5,7 @@ import type { Layout } from "../lib/layout.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
 import type { Announcer } from "./announcer.ts";
 import type { FileSelection } from "./file_selection.ts";
+import type { PeerRoster } from "./peer_roster.ts";
 import type { PickStrategy } from "./piece_picker.ts";
 
 export interface TorrentOptions {
@@ -25,6 +26,8 @@ export interface TorrentOptions {
   readonly maxPeers?: number;
   /** Raw bytes of `info`, to be given to who has only the info hash (BEP 9). */
   readonly infoBytes?: Uint8Array;
+  /** The peers of the MetadataFetch before it; they are taken in by the input `handedOver`. */
+  readonly roster?: PeerRoster;
   /** Peers come from the user and the trackers only; nothing is told to strangers (BEP 27). */
   readonly isPrivate?: boolean;
   /** Only seeds: a torrent that is not whole stays so. */

@@ -100,6 +100,8 @@ export class Transfer implements LinkOwner {
         return this.#webSeeds?.cancel(effect.request);
       case "complete":
         return void this.#complete();
+      case "metadata":
+        return; // of a MetadataFetch only
       case "diskFailed":
         return this.#onEvent({ kind: "failed", error: effect.error });
       case "pieceDone":

@@ -1,0 +1,207 @@
+/**
+ * A torrent of which only the info hash is known: finds peers as Torrent does, and gets its metadata from them (BEP 9).
+ *
+ * Ends with the effect `metadata`, whose hash matches. Its peers, addresses and announces then go to the Torrent
+ * (`roster`, `announcer`), connections and all: a peer that can only dial out would not come again.
+ */
+import { ProtocolError } from "../lib/errors.ts";
+import type { InfoHash, PeerId } from "../lib/ids.ts";
+import { peersMax } from "../lib/limits.ts";
+import { extensionHandshakeId, ownExtensionIds } from "../lib/wire/extended.ts";
+import type { Handshake } from "../lib/wire/handshake.ts";
+import type { Message } from "../lib/wire/message.ts";
+import type { Announcer } from "./announcer.ts";
+import type { ConnectionId, Effect, Input } from "./events.ts";
+import { Extensions } from "./extensions.ts";
+import { MetadataRequests } from "./metadata_requests.ts";
+import { PeerRoster } from "./peer_roster.ts";
+import type { PeerSession } from "./peer_session.ts";
+
+export interface MetadataFetchOptions {
+  readonly infoHash: InfoHash;
+  readonly peerId: PeerId;
+  readonly announcer: Announcer;
+  /** Our TCP port, 0 for none. */
+  readonly listenPort: number;
+  /** What we call ourselves to peers. */
+  readonly client: string;
+  readonly maxPeers?: number;
+}
+
+/** Numbers of a fetch for people. */
+export interface MetadataStats {
+  /** Connected peers. */
+  readonly peerCount: number;
+  /** Those that say they have the metadata. */
+  readonly sourceCount: number;
+  readonly receivedBytes: number;
+  /** 0 while nobody has said it. */
+  readonly totalBytes: number;
+}
+
+/** Milliseconds between two looks at deadlines and addresses. */
+const upkeepMs = 500;
+/** What trackers are told to be left where it is not known: something, or we would pass for a seed; libtorrent says so too. */
+const unknownLeft = 16_384;
+
+export class MetadataFetch {
+  readonly infoHash: InfoHash;
+  readonly announcer: Announcer;
+  readonly roster: PeerRoster;
+  readonly #options: MetadataFetchOptions;
+  readonly #extensions: Extensions;
+  readonly #requests: MetadataRequests;
+  #effects: Effect[] = [];
+  #now = 0;
+  #upkeepAt = 0;
+  #isStopped = false;
+
+  constructor(options: MetadataFetchOptions) {
+    this.#options = options;
+    const { infoHash, announcer, client, listenPort } = options;
+    this.infoHash = infoHash;
+    this.announcer = announcer;
+    this.#extensions = new Extensions({ infoBytes: undefined, isPrivate: false, client, listenPort });
+    this.#requests = new MetadataRequests(infoHash, {
+      onMetadata: (infoBytes) => this.#effects.push({ kind: "metadata", infoBytes }),
+      onLiars: (liars) => {
+        for (const liar of liars) this.roster.ban(liar, "it sent metadata that fails its hash", this.#now);
+      },
+    });
+    this.roster = new PeerRoster({
+      ownPeerId: options.peerId,
+      sessionsMax: options.maxPeers ?? peersMax,
+      owner: {
+        pieceCount: undefined,
+        isPrivate: false,
+        emit: (effect) => void this.#effects.push(effect),
+        onGone: (session) => this.#requests.onGone(session),
+      },
+    });
+  }
+
+  get stats(): MetadataStats {
+    const { sourceCount, progress } = this.#requests;
+    return { peerCount: this.roster.establishedCount, sourceCount, ...progress };
+  }
+
+  mayRead(connection: ConnectionId): boolean {
+    return !this.roster.sessions.get(connection)?.isCongested;
+  }
+
+  wakeAt(): number {
+    return this.#isStopped ? Infinity : this.#upkeepAt;
+  }
+
+  /** As Torrent.apply; what is of pieces or disk means nothing here. */
+  apply(input: Input, now: number): Effect[] {
+    this.#now = now;
+    this.#applyInput(input);
+    for (const session of this.roster.unflushed) {
+      const bytes = session.takeOutbox(now);
+      if (bytes !== undefined) this.#effects.push({ kind: "send", connection: session.connection, bytes });
+    }
+    this.roster.unflushed.clear();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #applyInput(input: Input): void {
+    switch (input.kind) {
+      case "connected":
+        return this.#onConnected(input);
+      case "received":
+        return this.#onReceived(input);
+      case "sent":
+        return this.roster.sessions.get(input.connection)?.written(input.bytes);
+      case "dialFailed":
+        return this.roster.dialFailed(input.endpoint, this.#now);
+      case "closed": {
+        const session = this.roster.sessions.get(input.connection);
+        return session && this.roster.forget(session, "it left", this.#now);
+      }
+      case "announced":
+        this.announcer.replied(input.id, input.reply, this.#now);
+        this.roster.addAddresses(input.reply.peers, "tracker");
+        return this.#dial();
+      case "announceFailed":
+        return this.announcer.failed(input.id, input.why, this.#now, input.retryInMs);
+      case "peersFound":
+        this.roster.addAddresses(input.endpoints, input.source);
+        return this.#dial();
+      case "tick":
+        return this.#onTick();
+      case "stop":
+        return this.#onStop();
+      default:
+    }
+  }
+
+  #onConnected(input: Extract<Input, { kind: "connected" }>): void {
+    const session = this.roster.admit(input, this.#now);
+    if (this.#isStopped && session !== undefined) this.roster.close(session, "the fetch ends", this.#now);
+    else session?.sendHandshake(this.#options);
+  }
+
+  #onReceived({ connection, bytes }: Extract<Input, { kind: "received" }>): void {
+    const session = this.roster.sessions.get(connection);
+    try {
+      session?.receive(bytes, this.#now, {
+        onHandshake: (_, handshake) => this.#onHandshake(session, handshake),
+        onMessage: (_, message) => {
+          if (this.roster.sessions.has(connection)) this.#onMessage(session, message);
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.roster.close(session!, error.message, this.#now);
+    }
+  }
+
+  #onHandshake(session: PeerSession, handshake: Handshake): void {
+    if (handshake.infoHash !== this.infoHash) throw new ProtocolError("a handshake for another torrent");
+    this.roster.identify(session, handshake.peerId, this.#now);
+    const extensions = this.#extensions.handshakeFor(session, { isUploadOnly: false });
+    session.sendOpening({ have: undefined, extensions });
+  }
+
+  /** Only what means something without the torrent gets here; the session keeps the rest. */
+  #onMessage(session: PeerSession, message: Message): void {
+    if (message.kind !== "extended") return;
+    if (message.id === extensionHandshakeId) {
+      this.roster.learnListenPort(session);
+      this.#requests.onHandshake(session, this.#now);
+    } else if (message.id === ownExtensionIds.ut_metadata) {
+      this.#requests.onMessage(session, message.payload, this.#now);
+    }
+  }
+
+  #onTick(): void {
+    if (this.#now < this.#upkeepAt || this.#isStopped) return;
+    this.#upkeepAt = this.#now + upkeepMs;
+    this.roster.dropSilent(this.#now);
+    this.#requests.tick(this.#now);
+    for (const call of this.announcer.due(this.#now, { ...this.#announceStats, wantsPeers: true })) {
+      this.#effects.push({ kind: "announce", call });
+    }
+    this.#dial();
+  }
+
+  get #announceStats() {
+    return { uploaded: 0, downloaded: 0, left: unknownLeft };
+  }
+
+  #dial(): void {
+    if (!this.#isStopped) this.roster.dial(this.#now);
+  }
+
+  #onStop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    for (const call of this.announcer.stop(this.#now, this.#announceStats)) {
+      this.#effects.push({ kind: "announce", call });
+    }
+    this.roster.closeAll("the fetch ends", this.#now);
+  }
+}
