@@ -18,11 +18,11 @@ import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
 import { MessageRouter } from "./message_router.ts";
 import { PeerRoster, type RosterOwner } from "./peer_roster.ts";
 import type { PeerSession, SessionSink } from "./peer_session.ts";
+import { PieceOutcomes } from "./piece_outcomes.ts";
 import { PiecePicker } from "./piece_picker.ts";
 import { PieceTable } from "./piece_table.ts";
 import type { TorrentOptions } from "./torrent_options.ts";
 import { Uploader } from "./uploader.ts";
-import { isWebSource } from "./web_seed.ts";
 import { WebSeeds } from "./web_seeds.ts";
 
 /** Milliseconds between two looks at deadlines, addresses and turns. */
@@ -37,6 +37,7 @@ export class Torrent {
   readonly #uploader: Uploader;
   readonly #webSeeds: WebSeeds;
   readonly #router: MessageRouter;
+  readonly #outcomes: PieceOutcomes;
   readonly #roster: PeerRoster;
   readonly #announcer: Announcer;
   readonly #extensions: Extensions;
@@ -73,6 +74,14 @@ export class Torrent {
     const urls = wantsNothing ? [] : options.webSeeds ?? [];
     this.#webSeeds = new WebSeeds({ ...taking, urls, downloader: this.#downloader, random });
     this.#uploader = new Uploader({ ...shared, picker, limiter: options.uploadLimiter, random });
+    this.#outcomes = new PieceOutcomes({
+      table: this.#table,
+      downloader: this.#downloader,
+      webSeeds: this.#webSeeds,
+      availability: this.#availability,
+      roster: this.#roster,
+      emit,
+    });
     this.#router = new MessageRouter({
       availability: this.#availability,
       downloader: this.#downloader,
@@ -162,13 +171,17 @@ export class Torrent {
       case "blocksRead":
         return this.#withSession(input.connection, (session) => this.#uploader.onBlocksRead(session, input, this.#now));
       case "readFailed":
-        return this.#onReadFailed(input);
+        this.#outcomes.onLost(input);
+        return this.#withSession(
+          input.connection,
+          (session) => this.#uploader.onReadFailed(session, input.ranges, this.#now),
+        );
       case "pieceStored":
         return this.#onPieceStored(input);
       case "pieceBad":
-        return this.#onPieceBad(input);
+        return this.#outcomes.onBad(input, this.#now);
       case "storeFailed":
-        return this.#onStoreFailed(input);
+        return this.#outcomes.onStoreFailed(input);
       case "connected":
         return this.#onConnected(input);
       case "dialFailed":
@@ -275,18 +288,9 @@ export class Torrent {
 
   // Disk
 
-  #onPieceStored({ piece, buffer }: Extract<Input, { kind: "pieceStored" }>): void {
-    for (const liar of this.#downloader.onStored(piece, buffer)) {
-      this.#blame(liar, "it sent blocks that spoiled a piece");
-    }
-    this.#effects.push({ kind: "pieceDone", piece });
-    for (const session of this.#roster.sessions.values()) {
-      if (!session.isEstablished) continue;
-      session.sendHave(piece);
-      this.#availability.onStored(session, piece);
-    }
+  #onPieceStored(input: Extract<Input, { kind: "pieceStored" }>): void {
+    this.#outcomes.onStored(input, this.#now);
     if (this.isComplete) this.#onComplete();
-    else this.#refill();
   }
 
   #onComplete(): void {
@@ -296,41 +300,6 @@ export class Torrent {
     this.#effects.push({ kind: "complete" });
     this.#announce();
     for (const session of [...this.#roster.sessions.values()]) this.#partSeeds(session);
-  }
-
-  #onPieceBad({ piece, buffer }: Extract<Input, { kind: "pieceBad" }>): void {
-    const liar = this.#downloader.onBad(piece, buffer);
-    if (liar !== undefined) this.#blame(liar, "it sent a piece that fails its hash");
-    this.#refill();
-  }
-
-  #blame(liar: ConnectionId, why: string): void {
-    if (isWebSource(liar)) this.#webSeeds.blame(liar, why);
-    else this.#roster.ban(liar, why, this.#now);
-  }
-
-  /** Memory has become free: who waits for it may go on. */
-  #refill(): void {
-    this.#downloader.fillAll(this.#now);
-    this.#webSeeds.refill(this.#now);
-  }
-
-  #onStoreFailed({ piece, error }: Extract<Input, { kind: "storeFailed" }>): void {
-    this.#downloader.stop();
-    this.#webSeeds.stop();
-    this.#downloader.onStoreFailed(piece);
-    this.#effects.push({ kind: "diskFailed", error });
-  }
-
-  /** What the disk does not give any more is not ours any more (BEP 54); a download that goes on fetches it again. */
-  #onReadFailed({ connection, ranges, lost }: Extract<Input, { kind: "readFailed" }>): void {
-    for (const piece of lost) {
-      if (!this.#table.isHave(piece)) continue;
-      this.#table.lost(piece);
-      if (this.#table.isWanted(piece) && !this.#availability.wantsNothing) this.#downloader.onLost(piece);
-      for (const session of this.#roster.established) this.#availability.onLost(session, piece);
-    }
-    this.#withSession(connection, (session) => this.#uploader.onReadFailed(session, ranges, this.#now));
   }
 
   #onSent({ connection, bytes }: Extract<Input, { kind: "sent" }>): void {

@@ -1,0 +1,81 @@
+/**
+ * What follows from the disk's answers: a piece is stored, wrong, refused or lost, and peers, pickers and liars hear of it.
+ *
+ * Keeps nothing itself; that all which is wanted is there is for Torrent to act upon.
+ */
+import type { Availability } from "./availability.ts";
+import type { Downloader } from "./downloader.ts";
+import type { ConnectionId, Effect, Input } from "./events.ts";
+import type { PeerRoster } from "./peer_roster.ts";
+import type { PieceTable } from "./piece_table.ts";
+import { isWebSource } from "./web_seed.ts";
+import type { WebSeeds } from "./web_seeds.ts";
+
+type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
+
+export interface PieceHolders {
+  readonly table: PieceTable;
+  readonly downloader: Downloader;
+  readonly webSeeds: WebSeeds;
+  readonly availability: Availability;
+  readonly roster: PeerRoster;
+  emit(effect: Effect): void;
+}
+
+export class PieceOutcomes {
+  readonly #of: PieceHolders;
+
+  constructor(holders: PieceHolders) {
+    this.#of = holders;
+  }
+
+  onStored({ piece, buffer }: InputOf<"pieceStored">, now: number): void {
+    const { downloader, availability, roster, table } = this.#of;
+    for (const liar of downloader.onStored(piece, buffer)) {
+      this.#blame(liar, "it sent blocks that spoiled a piece", now);
+    }
+    this.#of.emit({ kind: "pieceDone", piece });
+    for (const session of roster.sessions.values()) {
+      if (!session.isEstablished) continue;
+      session.sendHave(piece);
+      availability.onStored(session, piece);
+    }
+    if (!table.isComplete) this.#refill(now);
+  }
+
+  onBad({ piece, buffer }: InputOf<"pieceBad">, now: number): void {
+    const liar = this.#of.downloader.onBad(piece, buffer);
+    if (liar !== undefined) this.#blame(liar, "it sent a piece that fails its hash", now);
+    this.#refill(now);
+  }
+
+  onStoreFailed({ piece, error }: InputOf<"storeFailed">): void {
+    const { downloader, webSeeds, emit } = this.#of;
+    downloader.stop();
+    webSeeds.stop();
+    downloader.onStoreFailed(piece);
+    emit({ kind: "diskFailed", error });
+  }
+
+  /** What the disk does not give any more is not ours any more (BEP 54); a download that goes on fetches it again. */
+  onLost({ lost }: InputOf<"readFailed">): void {
+    const { table, availability, downloader, roster } = this.#of;
+    for (const piece of lost) {
+      if (!table.isHave(piece)) continue;
+      table.lost(piece);
+      if (table.isWanted(piece) && !availability.wantsNothing) downloader.onLost(piece);
+      for (const session of roster.established) availability.onLost(session, piece);
+    }
+  }
+
+  #blame(liar: ConnectionId, why: string, now: number): void {
+    if (isWebSource(liar)) this.#of.webSeeds.blame(liar, why);
+    else this.#of.roster.ban(liar, why, now);
+  }
+
+  /** Memory has become free: who waits for it may go on. */
+  #refill(now: number): void {
+    this.#of.downloader.fillAll(now);
+    this.#of.webSeeds.refill(now);
+  }
+}
