@@ -170,6 +170,8 @@ export const webSeedTimeoutMs = 15_000;
 export const webSeedPaceBytes = 32 * KiB;
 /** Bytes in front of what is wanted that are read and dropped, where a server sends a file from its beginning. */
 export const webSeedSkipBytesMax = 1 * MiB;
+/** Bytes between two missing pieces of different files that are read for nothing, from a server that knows no ranges. */
+export const webStreamGapBytesMax = 16 * MiB;
 /** Bytes of one read of a web seed's answer: at 64 KiB the runtime needs twice the time. */
 export const webReadBytes = 1 * MiB;
 

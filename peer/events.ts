@@ -91,6 +91,8 @@ export type Effect =
     readonly webSeed: number;
     readonly offset: number;
     readonly length: number;
+    /** The server may send files from their beginning, however far the range is from it. */
+    readonly mayBeginEarly: boolean;
   }
   /** Nothing more is wanted of the `fetchWeb`, no answer either. */
   | { readonly kind: "cancelWeb"; readonly request: number }

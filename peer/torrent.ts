@@ -114,6 +114,11 @@ export class Torrent {
     return !this.#roster.sessions.get(connection)?.isCongested;
   }
 
+  /** Whether the answer to a `fetchWeb` may be read on. */
+  mayReadWeb(request: number, now: number): boolean {
+    return this.#webSeeds.mayRead(request, now);
+  }
+
   /** When (monotonic ms) the next tick has something to do; Infinity after the stop. */
   wakeAt(now: number): number {
     if (this.#isStopped) return Infinity;

@@ -21,6 +21,8 @@ import type { ConnectionId } from "./events.ts";
 export type WebSeedFault =
   /** It does not have this file, or not in this form. */
   | { readonly kind: "file"; readonly fileIndex: number; readonly why: string }
+  /** It gives files from their first byte on only. */
+  | { readonly kind: "wholeFilesOnly"; readonly why: string }
   /** Nothing is to be asked of it any more. */
   | { readonly kind: "refused"; readonly why: string }
   /** It may do better another time, in `retryInMs` if it said so. */
@@ -40,6 +42,8 @@ export class WebSeed {
   requestCount = 0;
   /** It delivers: the person was told so. */
   isJoined = false;
+  /** It knows no ranges. */
+  givesWholeFilesOnly = false;
   /** What went wrong last; undefined while all is well. */
   lastError: string | undefined;
   /** Where the next pieces are begun: adjacent ones come in one request. */
@@ -102,6 +106,9 @@ export class WebSeed {
     switch (fault.kind) {
       case "file":
         return this.#missesFile(fault.fileIndex, layout);
+      case "wholeFilesOnly":
+        this.givesWholeFilesOnly = true;
+        return;
       case "refused":
         this.#isBanned = true;
         return;

@@ -3,12 +3,13 @@
  * is taken along, so that a request is long; what peers are asked for is left to them until nothing else is left.
  */
 import type { PieceIndex } from "../lib/ids.ts";
-import { requestersPerBlockMax } from "../lib/limits.ts";
+import { requestersPerBlockMax, webStreamGapBytesMax } from "../lib/limits.ts";
 import type { Downloader } from "./downloader.ts";
 import type { PiecePicker } from "./piece_picker.ts";
 import type { ActivePiece, PieceTable } from "./piece_table.ts";
 import { type RunPart, WebRun } from "./web_run.ts";
 import type { WebSeed } from "./web_seed.ts";
+import { WebStream } from "./web_stream.ts";
 
 /** What web seeds are needed for: for all that is missing, or only for what no connected peer has. */
 export type WebNeed = "everything" | "unheld";
@@ -39,6 +40,39 @@ export class WebSeedChoice {
     if (active !== undefined) return this.#runFrom(active, active.nextOpenBlock(), wish, isOpen);
     if (wish.need === "unheld" || this.#picker.count > 0) return undefined;
     return this.#duplicate(wish);
+  }
+
+  /** From the first piece that can be begun to the last one, for a seed that knows no ranges; undefined when there is none. */
+  chooseStream(seed: WebSeed, need: WebNeed): WebStream | undefined {
+    const { layout } = this.#table;
+    let first: PieceIndex | undefined;
+    let last: PieceIndex | undefined;
+    for (let piece = 0 as PieceIndex; piece < layout.pieceCount; piece = (piece + 1) as PieceIndex) {
+      if (!this.#mayBegin(piece, seed, need)) continue;
+      if (last !== undefined && !this.#isNear(last, piece)) break;
+      first ??= piece;
+      last = piece;
+    }
+    if (first === undefined || last === undefined) return undefined;
+    return new WebStream(layout, { first, last, claim: (piece, block) => this.#claim(piece, block, seed, need) });
+  }
+
+  /** Whether the way from one piece to the other is short, or cannot be spared since they share a file. */
+  #isNear(from: PieceIndex, to: PieceIndex): boolean {
+    const { layout } = this.#table;
+    return (to - from) * layout.pieceLength <= webStreamGapBytesMax ||
+      layout.spansOfPiece(from).at(-1)!.fileIndex === layout.spansOfPiece(to)[0].fileIndex;
+  }
+
+  #claim(piece: PieceIndex, block: number, seed: WebSeed, need: WebNeed): ActivePiece | undefined {
+    let active = this.#table.active(piece);
+    if (active === undefined && block === 0 && this.#mayBegin(piece, seed, need)) {
+      active = this.#downloader.begin(piece, seed.source);
+    }
+    if (active === undefined || !isOpen(active, block)) return undefined;
+    if (active.isExclusive && active.owner !== seed.source) return undefined;
+    this.#downloader.ask(active, block);
+    return active;
   }
 
   /** A piece with blocks that nobody is asked for: its own, nobody's, a new one, or a peer's, in this order. */

@@ -24,6 +24,7 @@ import type { ActivePiece, PieceTable } from "./piece_table.ts";
 import type { WebRun } from "./web_run.ts";
 import { WebSeed, type WebSeedFault } from "./web_seed.ts";
 import { type WebNeed, WebSeedChoice } from "./web_seed_choice.ts";
+import { WebStream } from "./web_stream.ts";
 
 /** Seconds' worth of bytes that one request may ask for under a limit: so long the peers wait for it. */
 const throttledSeconds = 1 / 4;
@@ -31,11 +32,12 @@ const throttledSeconds = 1 / 4;
 interface WebRequest {
   readonly id: number;
   readonly seed: WebSeed;
-  readonly run: WebRun;
+  readonly run: WebRun | WebStream;
 }
 
 export class WebSeeds {
   readonly #table: PieceTable;
+  readonly #picker: PiecePicker;
   readonly #downloader: Downloader;
   readonly #choice: WebSeedChoice;
   readonly #limiter: RateLimiter;
@@ -65,6 +67,7 @@ export class WebSeeds {
     emit: (effect: Effect) => void;
   }) {
     this.#table = table;
+    this.#picker = picker;
     this.#downloader = downloader;
     this.#choice = new WebSeedChoice({ table, picker, downloader });
     this.#limiter = limiter;
@@ -111,9 +114,18 @@ export class WebSeeds {
   /** Ends what has become needless, and looks whether web seeds are needed. */
   upkeep(now: number): void {
     for (const request of [...this.#requests.values()]) {
-      if (!this.#isOfUse(request)) this.#cancel(request);
+      if (!this.#isOfUse(request, now)) this.#cancel(request);
     }
     this.fill(now);
+  }
+
+  /** Whether the next bytes of a request may be read: there is memory for them, and the limiter lets them pass. */
+  mayRead(id: number, now: number): boolean {
+    const run = this.#requests.get(id)?.run;
+    if (!(run instanceof WebStream)) return true; // it has paid before it began
+    if (this.#limiter.readyAt(now) > now) return false;
+    const { nextPiece } = run;
+    return nextPiece === undefined || this.#table.mayActivate || !this.#picker.isPickable(nextPiece);
   }
 
   /** Bytes of a request came, in order; they are valid until this returns. */
@@ -126,6 +138,7 @@ export class WebSeeds {
       this.#emit({ kind: "peerJoined", endpoint: seed.endpoint, client: "web seed" });
     }
     seed.delivered(bytes.length, now);
+    if (run instanceof WebStream) this.#limiter.take(bytes.length, now);
     this.#downloader.meter.add(bytes.length, now);
     run.push(bytes, (active, block, part) => this.#downloader.deliver(active, block, part, seed.source));
   }
@@ -183,25 +196,30 @@ export class WebSeeds {
   }
 
   #mayAskMore(seed: WebSeed, now: number): boolean {
-    return seed.mayBeAsked(now) && this.#requests.size < webRequestsMax &&
-      seed.requestCount < (seed.isOnTrial ? 1 : webSeedRequestsMax);
+    const most = seed.isOnTrial || seed.givesWholeFilesOnly ? 1 : webSeedRequestsMax;
+    return seed.mayBeAsked(now) && this.#requests.size < webRequestsMax && seed.requestCount < most;
   }
 
   /** Sends one request; false when there is nothing to ask for, or it has to wait. */
   #request(seed: WebSeed, need: WebNeed, now: number): boolean {
     this.#isThrottled = this.#limiter.readyAt(now) > now;
     if (this.#isThrottled) return false;
-    const isAsked = (active: ActivePiece, block: number) => this.#isAsked(seed, active, block);
-    const run = this.#choice.choose({ seed, need, bytesMax: this.#runBytesOf(seed), isAsked });
+    const run = seed.givesWholeFilesOnly ? this.#choice.chooseStream(seed, need) : this.#choose(seed, need);
     this.#waitsForMemory ||= run === undefined && !this.#table.mayActivate;
     if (run === undefined) return false;
-    this.#limiter.take(run.length, now);
+    if (!(run instanceof WebStream)) this.#limiter.take(run.length, now);
     const request = { id: this.#nextId++, seed, run };
     this.#requests.set(request.id, request);
     seed.requestCount++;
     const { offset, length } = run;
-    this.#emit({ kind: "fetchWeb", request: request.id, webSeed: seed.index, offset, length });
+    const mayBeginEarly = run instanceof WebStream;
+    this.#emit({ kind: "fetchWeb", request: request.id, webSeed: seed.index, offset, length, mayBeginEarly });
     return true;
+  }
+
+  #choose(seed: WebSeed, need: WebNeed): WebRun | undefined {
+    const isAsked = (active: ActivePiece, block: number) => this.#isAsked(seed, active, block);
+    return this.#choice.choose({ seed, need, bytesMax: this.#runBytesOf(seed), isAsked });
   }
 
   /** About a second of what the seed gives, in all its requests. */
@@ -220,7 +238,8 @@ export class WebSeeds {
   }
 
   /** Whether any of its blocks is still wanted: all may have come from peers. */
-  #isOfUse({ run }: WebRequest): boolean {
+  #isOfUse({ run, seed }: WebRequest, now: number): boolean {
+    if (run instanceof WebStream) return this.#needOf(seed, this.#peersNow(now), now) !== undefined;
     for (const { active, block } of run.rest()) {
       if (this.#table.active(active.piece as PieceIndex) === active && !active.isReceived(block)) return true;
     }
@@ -230,6 +249,7 @@ export class WebSeeds {
   #onFault(seed: WebSeed, fault: WebSeedFault, now: number): void {
     seed.failed(fault, this.#table.layout, now);
     this.#downloader.disownAll(seed.source);
+    if (fault.kind === "wholeFilesOnly") return; // it is asked in another way
     this.#emit({ kind: "webSeedFailed", endpoint: seed.endpoint, why: fault.why });
     if (fault.kind !== "file") this.#leave(seed, fault.why);
   }
@@ -242,6 +262,7 @@ export class WebSeeds {
 
   #cancel(request: WebRequest): void {
     this.#remove(request);
+    this.#downloader.disownAll(request.seed.source);
     this.#emit({ kind: "cancelWeb", request: request.id });
   }
 

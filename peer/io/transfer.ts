@@ -7,7 +7,7 @@ import { resumeSaveMs } from "../../lib/limits.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
 import type { Storage, StoreResult } from "./storage.ts";
-import type { WebSeedClient } from "./web_seed_client.ts";
+import type { WebSeedClient, WebTaker } from "./web_seed_client.ts";
 import { type LinkHost, type LinkOwner, type OwnEffect, SwarmLink, track } from "./swarm_link.ts";
 
 /** What a transfer tells of its life, for people and programs; `failed` ends it. */
@@ -22,7 +22,7 @@ function isPending(read: Uint8Array | Promise<Uint8Array>): read is Promise<Uint
   return read instanceof Promise;
 }
 
-export class Transfer implements LinkOwner {
+export class Transfer implements LinkOwner, WebTaker {
   readonly torrent: Torrent;
   readonly link: SwarmLink;
   readonly #storage: Storage;
@@ -56,6 +56,10 @@ export class Transfer implements LinkOwner {
   /** Takes an input in and performs what follows from it, before it returns. */
   apply(input: Input): void {
     this.link.apply(input);
+  }
+
+  mayReadWeb(request: number): boolean {
+    return this.torrent.mayReadWeb(request, this.#host.now());
   }
 
   /** Nothing was missing at the start: finishes as if the last piece had just come. */
@@ -95,7 +99,7 @@ export class Transfer implements LinkOwner {
       case "storePiece":
         return this.#storePiece(effect);
       case "fetchWeb":
-        return this.#webSeeds?.fetch(effect, (input) => this.apply(input));
+        return this.#webSeeds?.fetch(effect, this);
       case "cancelWeb":
         return this.#webSeeds?.cancel(effect.request);
       case "complete":

@@ -28,6 +28,22 @@ class FaultError extends Error {
   }
 }
 
+/** Who wants what is fetched: it is told of bytes and ends, and says when it can take more. */
+export interface WebTaker {
+  apply(input: Input): void;
+  mayReadWeb(request: number): boolean;
+}
+
+interface Request {
+  readonly effect: FetchWeb;
+  readonly taker: WebTaker;
+  /** Aborts when nothing more is wanted. */
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds between two questions whether more can be taken. */
+const pauseMs = 5;
+
 export class WebSeedClient {
   readonly #metainfo: Metainfo;
   readonly #timeoutMs: number;
@@ -41,10 +57,12 @@ export class WebSeedClient {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Begins a request; its bytes and its end go to `apply`. */
-  fetch(effect: FetchWeb, apply: (input: Input) => void): void {
+  /** Begins a request for `taker`. */
+  fetch(effect: FetchWeb, taker: WebTaker): void {
     const abort = new AbortController();
-    const ended = this.#run(effect, apply, abort.signal).finally(() => this.#requests.delete(effect.request));
+    const ended = this.#run({ effect, taker, signal: abort.signal }).finally(() =>
+      this.#requests.delete(effect.request)
+    );
     this.#requests.set(effect.request, { abort, ended });
   }
 
@@ -60,26 +78,23 @@ export class WebSeedClient {
     await Promise.all(requests.map(({ ended }) => ended));
   }
 
-  async #run({ request, webSeed, offset, length }: FetchWeb, apply: (input: Input) => void, signal: AbortSignal) {
-    const take = (bytes: Uint8Array) => {
-      if (!signal.aborted) apply({ kind: "webBytes", request, bytes });
-    };
+  async #run(request: Request): Promise<void> {
+    const { effect, taker, signal } = request;
     let fault: WebSeedFault | undefined;
     try {
-      for (const span of this.#metainfo.layout.spansOf({ offset, length })) {
-        await this.#fetch(webSeed, span, take, signal);
-      }
+      for (const span of this.#metainfo.layout.spansOf(effect)) await this.#fetch(span, request);
     } catch (error) {
       fault = error instanceof FaultError ? error.fault : { kind: "later", why: wordsOf(error) };
     }
-    if (!signal.aborted) apply({ kind: "webEnded", request, fault });
+    if (!signal.aborted) taker.apply({ kind: "webEnded", request: effect.request, fault });
   }
 
-  async #fetch(webSeed: number, span: FileSpan, take: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<void> {
-    if (this.#metainfo.files[span.fileIndex].isPadding) return takeZeros(span.length, take);
-    const url = URL.parse(webSeedFileUrl(this.#metainfo.webSeeds[webSeed], this.#metainfo, span.fileIndex));
+  async #fetch(span: FileSpan, request: Request): Promise<void> {
+    const { webSeeds, files } = this.#metainfo;
+    if (files[span.fileIndex].isPadding) return takeZeros(span.length, request);
+    const url = URL.parse(webSeedFileUrl(webSeeds[request.effect.webSeed], this.#metainfo, span.fileIndex));
     if (url === null) throw new FaultError({ kind: "refused", why: "its address is no web address" });
-    const pace = new PaceWatch({ signal, timeoutMs: this.#timeoutMs, bytes: webSeedPaceBytes });
+    const pace = new PaceWatch({ signal: request.signal, timeoutMs: this.#timeoutMs, bytes: webSeedPaceBytes });
     try {
       const last = span.fileOffset + span.length - 1;
       const { response } = await fetchFollowing(url, {
@@ -87,7 +102,7 @@ export class WebSeedClient {
         headers: { "accept": "*/*", "accept-encoding": "identity", "range": `bytes=${span.fileOffset}-${last}` },
         check: refuseQueryAtHome,
       });
-      await this.#read(response, span, take, pace);
+      await this.#read(response, span, request, pace);
     } catch (error) {
       if (pace.isTooSlow) throw new FaultError({ kind: "later", why: "it is too slow" });
       throw error;
@@ -97,11 +112,11 @@ export class WebSeedClient {
   }
 
   /** Reads what was asked for out of an answer, and no more. */
-  async #read(response: Response, span: FileSpan, take: (bytes: Uint8Array) => void, pace: PaceWatch): Promise<void> {
+  async #read(response: Response, span: FileSpan, request: Request, pace: PaceWatch): Promise<void> {
     const { body } = response;
     let skip: number;
     try {
-      skip = this.#checkAnswer(response, span);
+      skip = this.#checkAnswer(response, span, request);
       if (body === null) throw new FaultError({ kind: "later", why: "its answer is empty" });
     } catch (error) {
       await body?.cancel();
@@ -113,13 +128,15 @@ export class WebSeedClient {
     try {
       while (left > 0) {
         const { value, done } = await reader.read(new Uint8Array(buffer));
-        if (value !== undefined) buffer = value.buffer;
         if (done) throw new FaultError({ kind: "later", why: "its answer was too short" });
-        const bytes = value.subarray(Math.min(skip, value.length)).subarray(0, left);
-        skip -= Math.min(skip, value.length);
+        buffer = value.buffer;
+        const front = Math.min(skip, value.length);
+        const bytes = value.subarray(front, front + left);
+        skip -= front;
         left -= bytes.length;
         pace.moved(value.length);
-        take(bytes);
+        take(bytes, request);
+        await this.#untilReadable(request, pace);
       }
       this.#spareBuffers.push(buffer);
     } finally {
@@ -127,8 +144,16 @@ export class WebSeedClient {
     }
   }
 
+  /** What waits here is memory, the disk or a limit: the server is not to blame. */
+  async #untilReadable({ effect, taker, signal }: Request, pace: PaceWatch): Promise<void> {
+    while (!signal.aborted && !taker.mayReadWeb(effect.request)) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      pace.moved(webSeedPaceBytes);
+    }
+  }
+
   /** Whether the answer is to what was asked. Returns how many bytes lie in front of it. @throws FaultError */
-  #checkAnswer({ status, headers }: Response, span: FileSpan): number {
+  #checkAnswer({ status, headers }: Response, span: FileSpan, { effect }: Request): number {
     const { fileIndex, fileOffset, length } = span;
     const misses = (why: string) => new FaultError({ kind: "file", fileIndex, why });
     if (laterStatuses.has(status) || status >= 500) {
@@ -150,18 +175,20 @@ export class WebSeedClient {
       if (first !== fileOffset || last !== fileOffset + length - 1) throw misses("it sends another part of the file");
       return 0;
     }
-    if (fileOffset > webSeedSkipBytesMax) {
-      throw misses("it gives whole files only, no parts of them (no range requests)");
-    }
-    return fileOffset;
+    if (fileOffset <= webSeedSkipBytesMax || effect.mayBeginEarly) return fileOffset;
+    throw new FaultError({ kind: "wholeFilesOnly", why: "it gives whole files only, no parts of them" });
   }
 }
 
 /** Statuses below 500 of a server that may answer better another time. */
 const laterStatuses: ReadonlySet<number> = new Set([408, 425, 429]);
 
-function takeZeros(length: number, take: (bytes: Uint8Array) => void): void {
-  for (let left = length; left > 0; left -= zeros.length) take(zeros.subarray(0, left));
+function take(bytes: Uint8Array, { effect, taker, signal }: Request): void {
+  if (bytes.length > 0 && !signal.aborted) taker.apply({ kind: "webBytes", request: effect.request, bytes });
+}
+
+function takeZeros(length: number, request: Request): void {
+  for (let left = length; left > 0; left -= zeros.length) take(zeros.subarray(0, left), request);
 }
 
 /** A torrent from anybody must not make us press buttons on the web pages of our own network (libtorrent's rule too). */
