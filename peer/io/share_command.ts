@@ -91,6 +91,7 @@ class Sharing {
         uploadLimit,
         downloadLimit: undefined,
         maxPeers: undefined,
+        noDiscovery: false,
       });
       this.#closers.push(() => session.close());
       const report = new ShareReport(context, shares);
