@@ -97,7 +97,7 @@ export class WebSeed {
   succeeded(now: number): void {
     this.rate = this.meter.rate(now);
     this.#failureCount = 0;
-    this.lastError = undefined;
+    if (this.#lacks === undefined) this.lastError = undefined;
   }
 
   /** A request failed: what cannot be had of it is asked of others, and it is left alone for a while. */
