@@ -5,6 +5,7 @@ import { formatDuration, formatRate, formatSize, safeText } from "../../lib/cli/
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import type { PickStrategy } from "../piece_picker.ts";
+import type { MetadataTask } from "./metadata_task.ts";
 import { PeerReport } from "./peer_report.ts";
 import { type SeedingBounds, waitForSeedingEnd } from "./seeding_end.ts";
 import type { Session } from "./session.ts";
@@ -30,6 +31,7 @@ export class Download {
     session: Session,
     metainfo: Metainfo,
     values: { output: string; noResume: boolean; strategy: PickStrategy },
+    fetched?: MetadataTask,
   ): Promise<Download> {
     const resume = !values.noResume;
     const opened = await session.open(metainfo, { directory: values.output, mode: "download", resume });
@@ -37,7 +39,7 @@ export class Download {
       context,
       metainfo,
       values.output,
-      (onEvent) => session.start({ ...opened, strategy: values.strategy, isSeedOnly: false, onEvent }),
+      (onEvent) => session.start({ ...opened, strategy: values.strategy, isSeedOnly: false, fetched, onEvent }),
     );
   }
 

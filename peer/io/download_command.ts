@@ -16,9 +16,11 @@ import { summaries } from "../../lib/cli/summaries.ts";
 import type { Endpoint } from "../../lib/endpoint.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
+import type { Magnet } from "../../lib/magnet.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Download } from "./download.ts";
+import { fetchMagnet, readMagnet } from "./magnet_source.ts";
 import { describeSeedingEnd, type SeedingBounds } from "./seeding_end.ts";
 import { resolvePeers, Session } from "./session.ts";
 
@@ -51,11 +53,12 @@ export type DownloadValues = ValuesOf<typeof downloadOptions>;
 export const downloadCommand = command({
   name: "download",
   summary: summaries.download,
-  operands: "<file.torrent>",
+  operands: "<file.torrent | magnet>",
   options: downloadOptions,
   examples: [
     "localbt download -o dest holiday.torrent",
     "localbt download --peer 192.168.1.20:6881 --seed holiday.torrent",
+    'localbt download "magnet:?xt=urn:btih:…"',
   ],
   run: (context, values, [operand]) => downloadOperand(context, values, operand),
 });
@@ -63,15 +66,13 @@ export const downloadCommand = command({
 /** Downloads what a torrent file or a magnet link names. @throws UserError */
 export async function downloadOperand(context: Context, values: DownloadValues, operand: string): Promise<ExitCode> {
   if (/^magnet:/i.test(operand)) {
-    throw new UserError("download a magnet link", "only torrent files are understood so far", {
-      hint: "ask for the .torrent file; localbt info shows what the link says",
-    });
+    return await fetchTorrent(context, values, { magnet: readMagnet(operand), peers: [] });
   }
   return await fetchTorrent(context, values, { metainfo: await readTorrentFile(operand), peers: [] });
 }
 
 /**
- * Downloads a torrent and, where that is wished, goes on seeding it.
+ * Downloads a torrent, or what a magnet link names, and, where that is wished, goes on seeding it.
  *
  * @param peers where it can be had, beside what the trackers and `--peer` name
  * @throws UserError
@@ -79,14 +80,18 @@ export async function downloadOperand(context: Context, values: DownloadValues, 
 export async function fetchTorrent(
   context: Context,
   values: DownloadValues,
-  { metainfo, peers }: { metainfo: Metainfo; peers: readonly Endpoint[] },
+  { peers, ...source }: ({ metainfo: Metainfo } | { magnet: Magnet }) & { peers: readonly Endpoint[] },
 ): Promise<ExitCode> {
   const endpoints = [...peers, ...await resolvePeers(values.peer)];
   const bounds: SeedingBounds = { seedTimeMs: values.seedTime, seedRatio: values.seedRatio };
   const seedsAfter = values.seed || bounds.seedTimeMs !== undefined || bounds.seedRatio !== undefined;
   const session = new Session({ context, ...values });
   try {
-    const download = await Download.begin(context, session, metainfo, values);
+    const torrent = "metainfo" in source
+      ? { metainfo: source.metainfo, fetched: undefined }
+      : await fetchMagnet(context, session, { ...source, peers: endpoints, timeoutMs: values.timeout });
+    if (torrent === undefined) return ExitCode.done; // the person stopped it
+    const download = await Download.begin(context, session, torrent.metainfo, values, torrent.fetched);
     download.transfer.apply({ kind: "peersFound", endpoints, source: "user" });
     context.log(
       `when all is there it ${seedsAfter ? `goes on seeding ${describeSeedingEnd(bounds)}` : "ends"}`,

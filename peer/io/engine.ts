@@ -10,9 +10,11 @@ import type { Network, Socket, SocketListener } from "../../lib/io/network.ts";
 import { handshakeTimeoutMs, socketsMax, unroutedConnectionsMax } from "../../lib/limits.ts";
 import { handshakeLength } from "../../lib/wire/handshake.ts";
 import { Client } from "../client.ts";
+import type { MetadataFetch } from "../metadata_fetch.ts";
 import { Connection } from "./connection.ts";
 import type { Storage } from "./storage.ts";
 import type { Torrent } from "../torrent.ts";
+import { MetadataTask } from "./metadata_task.ts";
 import type { LinkHost, SwarmLink } from "./swarm_link.ts";
 import { Transfer, type TransferEvent } from "./transfer.ts";
 import type { WebSeedClient } from "./web_seed_client.ts";
@@ -70,15 +72,24 @@ export class Engine implements LinkHost {
     return this.#client.has(torrent.infoHash);
   }
 
-  /** Puts a torrent to work. */
-  add({ torrent, storage, webSeeds, onEvent }: {
+  /** Puts a magnet link to work: its metadata is to be fetched. */
+  fetch(fetch: MetadataFetch, onEvent: (event: TransferEvent) => void): MetadataTask {
+    const task = new MetadataTask({ fetch, host: this, onEvent });
+    this.#client.add(fetch.infoHash, task.link);
+    task.link.tick();
+    return task;
+  }
+
+  /** Puts a torrent to work. @param link of the MetadataTask that fetched it */
+  add({ torrent, storage, webSeeds, link, onEvent }: {
     torrent: Torrent;
     storage: Storage;
     webSeeds?: WebSeedClient;
+    link?: SwarmLink | undefined;
     onEvent: (event: TransferEvent) => void;
   }): Transfer {
-    const transfer = new Transfer({ torrent, storage, webSeeds, host: this, onEvent });
-    this.#client.add(torrent.infoHash, transfer.link);
+    const transfer = new Transfer({ torrent, storage, webSeeds, link, host: this, onEvent });
+    if (link === undefined) this.#client.add(torrent.infoHash, transfer.link);
     transfer.link.tick();
     return transfer;
   }

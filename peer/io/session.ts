@@ -11,14 +11,17 @@ import { canonicalHost, type Endpoint, parseHostPort } from "../../lib/endpoint.
 import { ExitCode, reasonOf, UserError } from "../../lib/errors.ts";
 import { makePeerId, type PeerId } from "../../lib/ids.ts";
 import { PiecePool } from "../../lib/io/piece_pool.ts";
+import type { Magnet } from "../../lib/magnet.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import { RateMeter } from "../../lib/rate_meter.ts";
 import { Announcer } from "../announcer.ts";
+import { MetadataFetch } from "../metadata_fetch.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Torrent } from "../torrent.ts";
 import { Engine } from "./engine.ts";
 import { LocalDiscovery } from "./local_discovery.ts";
+import type { MetadataTask } from "./metadata_task.ts";
 import { Storage } from "./storage.ts";
 import type { SwarmLink } from "./swarm_link.ts";
 import type { Transfer, TransferEvent } from "./transfer.ts";
@@ -102,44 +105,60 @@ export class Session {
     return { metainfo, storage, have };
   }
 
-  /** Puts a torrent to work. */
-  start({ metainfo, storage, have, strategy, isSeedOnly, onEvent }: OpenTorrent & {
+  /** Looks for peers of a magnet link and gets its metadata from them; `start` goes on with its connections. */
+  fetchMetadata(magnet: Magnet, onEvent: (event: TransferEvent) => void): MetadataTask {
+    const { infoHash, trackers } = magnet;
+    const announcer = this.#announcerFor({ infoHash, announce: trackers.map((url) => [url]), isComplete: false });
+    const task = this.engine.fetch(new MetadataFetch({ infoHash, announcer, ...this.#self }), onEvent);
+    this.#discover(task.link);
+    return task;
+  }
+
+  /** Puts a torrent to work. @param fetched how its metadata came, if that was by a magnet link */
+  start({ metainfo, storage, have, strategy, isSeedOnly, fetched, onEvent }: OpenTorrent & {
     have: Bitfield;
     strategy: PickStrategy;
     isSeedOnly: boolean;
+    fetched?: MetadataTask | undefined;
     onEvent: (event: TransferEvent) => void;
   }): Transfer {
-    const { context, maxPeers } = this.#options;
-    const { infoHash, layout } = metainfo;
-    const announcer = new Announcer({
-      tiers: metainfo.announce,
-      infoHash,
-      peerId: this.#peerId,
-      port: this.engine.port,
-      random: context.random,
-      isComplete: have.isFull,
-    });
+    const { infoHash, layout, infoBytes, isPrivate, webSeeds } = metainfo;
+    if (isPrivate) this.#discovery?.remove(infoHash);
     const torrent = new Torrent({
-      infoHash,
-      layout,
-      have,
-      peerId: this.#peerId,
-      announcer,
+      ...{ infoHash, layout, have, strategy, isSeedOnly, infoBytes, isPrivate, webSeeds },
+      ...this.#self,
+      announcer: fetched?.fetch.announcer ?? this.#announcerFor({ ...metainfo, isComplete: have.isFull }),
       downloadLimiter: this.#downloadLimiter,
       uploadLimiter: this.#uploadLimiter,
-      strategy,
+      random: this.#options.context.random,
+      ...(fetched !== undefined && { roster: fetched.fetch.roster }),
+    });
+    const link = fetched?.link;
+    const transfer = this.engine.add({ torrent, storage, webSeeds: new WebSeedClient(metainfo), link, onEvent });
+    if (!isPrivate && fetched === undefined) this.#discover(transfer.link);
+    return transfer;
+  }
+
+  /** What we are to every peer. */
+  get #self() {
+    const { context, maxPeers } = this.#options;
+    return {
+      peerId: this.#peerId,
       listenPort: this.engine.port,
       client: `localbt ${context.version}`,
-      isSeedOnly,
-      infoBytes: metainfo.infoBytes,
-      isPrivate: metainfo.isPrivate,
-      random: context.random,
-      webSeeds: metainfo.webSeeds,
       ...(maxPeers !== undefined && { maxPeers }),
+    };
+  }
+
+  #announcerFor(
+    { infoHash, announce, isComplete }: Pick<Metainfo, "infoHash" | "announce"> & { isComplete: boolean },
+  ): Announcer {
+    const { random } = this.#options.context;
+    return new Announcer({
+      ...{ tiers: announce, infoHash, isComplete, random },
+      peerId: this.#peerId,
+      port: this.engine.port,
     });
-    const transfer = this.engine.add({ torrent, storage, webSeeds: new WebSeedClient(metainfo), onEvent });
-    if (!metainfo.isPrivate) this.#discover(transfer.link);
-    return transfer;
   }
 
   /** Announces it on the local network and dials whoever is heard there. */
@@ -184,7 +203,8 @@ export async function resolvePeers(texts: readonly string[]): Promise<Endpoint[]
   return endpoints;
 }
 
-async function resolveHost(host: string): Promise<string[]> {
+/** The addresses of a name. @throws UserError where it is not known */
+export async function resolveHost(host: string): Promise<string[]> {
   const literal = canonicalHost(host);
   if (literal !== undefined) return [literal];
   if (host.toLowerCase() === "localhost") return ["127.0.0.1", "::1"];
