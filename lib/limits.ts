@@ -288,6 +288,16 @@ export const listingBytesMax = 256 * KiB;
 export const shareTimeoutMs = 10_000;
 /** Copies of the program that are being fetched at once: each holds a file and 128 KiB. */
 export const programSendsMax = 16;
+/** Shares that a browser keeps: the rest of a flood is not looked at. */
+export const browsedSharesMax = 256;
+/** Addresses that are kept of one machine that shares. */
+export const browsedHostsMax = 8;
+/** Seconds that others may keep what a share tells them by multicast DNS: it may be gone without a word. */
+export const shareTtlSeconds = 120;
+/** Milliseconds between two answers with the same record (RFC 6762 section 6). */
+export const mdnsRepeatMs = 1_000;
+/** Answers a second to those who ask by unicast, and so cannot be told apart from forged senders. */
+export const mdnsUnicastPerSecondMax = 10;
 /** Files of a share that its page names. */
 export const pageFilesMax = 100;
 

@@ -22,7 +22,12 @@ export function readSiteHost(
   const name = host.toLowerCase().replace(/\.$/, "");
   const isOwn = name === "localhost" || name === hostName.toLowerCase() ||
     name === hostName.toLowerCase().split(".")[0];
-  return isOwn || localSuffixes.some((suffix) => name.endsWith(suffix)) ? { ...endpoint, host: name } : undefined;
+  return isOwn || isLocalName(name) ? { ...endpoint, host: name } : undefined;
+}
+
+/** Whether the name can only be that of a machine on the local network: `laptop.local`. */
+export function isLocalName(name: string): boolean {
+  return localSuffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
 }
 
 /** `http://192.168.1.5:6969`: without the port where it is the default. */

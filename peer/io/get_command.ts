@@ -5,12 +5,15 @@ import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { canonicalHost } from "../../lib/endpoint.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
+import { isLinkLocal6 } from "../../lib/local_addresses.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import { parseShareTarget, type ShareTarget } from "../../lib/share_target.ts";
-import { originOf } from "../../lib/site_host.ts";
+import { isLocalName, originOf } from "../../lib/site_host.ts";
 import { downloadOperand, downloadOptions, type DownloadValues, fetchTorrent } from "./download_command.ts";
-import { askForShare, formatShares, type FoundShare, sourceName, tellShares } from "./share_choice.ts";
+import type { FoundShare } from "../found_share.ts";
+import { askForShare, formatShares, sourceName, tellShares } from "./share_choice.ts";
 import { fetchShareTorrent, listShares, reachSource, type SharingHost } from "./share_client.ts";
+import { hasName, ShareSearch } from "./share_search.ts";
 import { stopCode } from "./stop_code.ts";
 
 export const getCommand = command({
@@ -58,7 +61,7 @@ class Getting {
     if (name !== undefined && target?.kind !== "site") throw usage(`it does not take "${safeText(name)}" as well`);
     if (target?.kind === "torrent") return await downloadOperand(this.#context, this.#values, target.operand);
     if (target?.kind === "site") return await this.#fromSite(target, name);
-    throw new Error("no discovery yet");
+    return await this.#fromNetwork(target?.name);
   }
 
   get #network() {
@@ -76,6 +79,33 @@ class Getting {
     if (shares.length === 0) throw new UserError(doing, "nothing of that name is shared there", { hint: hintOf(all) });
     const chosen = shares.length === 1 ? shares[0] : await this.#choose(shares, doing);
     return chosen === undefined ? ExitCode.done : await this.#take(chosen, site);
+  }
+
+  /** What is found by looking around: under a name, or all of it. */
+  async #fromNetwork(name: string | undefined): Promise<ExitCode> {
+    if (this.#values.noDiscovery) throw usage("without discovery it needs the address of a share");
+    const search = await ShareSearch.start(this.#context, this.#values);
+    try {
+      const { terminal } = this.#context;
+      const canAsk = terminal.stdinIsTerminal && terminal.stderrIsTerminal;
+      // A script never takes what it did not name: anybody on the network can offer something.
+      if (this.#values.list || (name === undefined && !canAsk)) return this.#tellList(await search.list(name));
+      const shares = name === undefined ? await search.all() : await search.named(name);
+      if (name !== undefined && shares.length === 0) return await this.#fromHostName(name, search);
+      const isSure = name !== undefined && shares.length === 1;
+      const chosen = isSure ? shares[0] : await this.#choose(shares, `get ${safeText(name ?? "")}`);
+      search.close();
+      return chosen === undefined ? ExitCode.done : await this.#take(chosen);
+    } finally {
+      search.close();
+    }
+  }
+
+  /** No share is called that; a machine may be. @throws UserError */
+  async #fromHostName(name: string, search: ShareSearch): Promise<ExitCode> {
+    if (!isLocalName(name)) throw search.notFound(name);
+    search.close();
+    return await this.#fromSite({ kind: "site", host: name, port: undefined, path: "/" }, undefined);
   }
 
   #tellList(shares: readonly FoundShare[]): ExitCode {
@@ -113,12 +143,6 @@ function hintOf(shares: readonly FoundShare[]): string {
   return `name one of these:\n${formatShares(shares).map((line) => `  ${line}`).join("\n")}`;
 }
 
-/** Whether that is the share's name, in any case, with or without what follows its last dot. */
-function hasName({ name }: { readonly name: string }, wanted: string): boolean {
-  const [a, b] = [safeText(name).toLowerCase(), safeText(wanted).toLowerCase()];
-  return a === b || a.replace(/\.[^.]+$/, "") === b;
-}
-
 function sharesOf({ host, port, listing }: SharingHost): FoundShare[] {
   const { host: hostName, peerPort, shares } = listing;
   return shares.map((share) => ({
@@ -130,6 +154,8 @@ function sharesOf({ host, port, listing }: SharingHost): FoundShare[] {
 /** The tracker at the address that we reached is the first to be asked. */
 function withTracker(metainfo: Metainfo, { host, port }: SharingHost): Metainfo {
   if (canonicalHost(host) === undefined) return metainfo;
+  // A tracker's URL cannot name the interface that a link-local address needs.
+  if (isLinkLocal6(host)) return metainfo;
   const url = `${originOf({ host, port })}/announce`;
   const others = metainfo.announce.map((tier) => tier.filter((other) => other !== url));
   return { ...metainfo, announce: [[url], ...others.filter((tier) => tier.length > 0)] };

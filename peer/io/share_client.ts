@@ -8,7 +8,7 @@ import { listingBytesMax, torrentBytesMax } from "../../lib/limits.ts";
 import { decodeMetainfo, type Metainfo } from "../../lib/metainfo.ts";
 import { listingPath, parseShareListing, type ShareListing } from "../../lib/share_listing.ts";
 import { sharePort } from "../../lib/share_target.ts";
-import type { FoundShare } from "./share_choice.ts";
+import type { FoundShare } from "../found_share.ts";
 
 /** The ports on which a share is looked for when none is named: `share` takes the first that is free. */
 const portsTried = [0, 1, 2, 3].map((offset) => sharePort + offset);

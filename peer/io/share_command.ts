@@ -4,18 +4,19 @@
  *
  * The tracker is handed in by main.ts, since peer and tracker meet only in lib.
  */
-import { type Command, command, count, rate, text } from "../../lib/cli/args.ts";
+import { type Command, command, count, flag, rate, text } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint } from "../../lib/endpoint.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { formatMagnet } from "../../lib/magnet.ts";
-import { sharePort } from "../../lib/share_target.ts";
+import { parseShareTarget, sharePort } from "../../lib/share_target.ts";
 import { originOf } from "../../lib/site_host.ts";
 import { type MadeShare, makeShares } from "./made_share.ts";
 import { ProgramFile } from "./program_file.ts";
 import { Session } from "./session.ts";
+import { ShareAnnouncer } from "./share_announcer.ts";
 import { ShareReport } from "./share_report.ts";
 import { ShareSite } from "./share_site.ts";
 import { type ShareTracker, startOnNextFree, type StartShareTracker } from "./share_tracker.ts";
@@ -35,6 +36,7 @@ export function makeShareCommand(startTracker: StartShareTracker): Command {
         help: `the port of page and tracker (default: ${sharePort}, then the next free)`,
         max: 65535,
       }),
+      noDiscovery: flag({ help: "do not announce it on the network: others name this machine's address" }),
       uploadLimit: rate({ value: "RATE", help: "upload at most so many bytes a second", min: 1 }),
     },
     examples: ["localbt share holiday", "localbt share --name 'Photos of May' --upload-limit 20M DCIM"],
@@ -64,6 +66,7 @@ interface SharingOptions {
   readonly program: ProgramFile | undefined;
   readonly host: string | undefined;
   readonly port: number | undefined;
+  readonly noDiscovery: boolean;
   readonly uploadLimit: number | undefined;
   readonly startTracker: StartShareTracker;
 }
@@ -91,7 +94,7 @@ class Sharing {
         uploadLimit,
         downloadLimit: undefined,
         maxPeers: undefined,
-        noDiscovery: false,
+        noDiscovery: this.#options.noDiscovery,
       });
       this.#closers.push(() => session.close());
       const report = new ShareReport(context, shares);
@@ -109,7 +112,8 @@ class Sharing {
         });
         report.add(transfer);
       }
-      this.#tellReady(tracker, session);
+      const isAnnounced = await this.#announce(tracker, session);
+      this.#tellReady(tracker, session, isAnnounced);
       await Promise.race([failure.promise, report.untilStopped()]);
       report.tellDone();
     } finally {
@@ -143,13 +147,33 @@ class Sharing {
     return tracker;
   }
 
+  /** Tells the network. @returns whether there is one */
+  async #announce({ port }: ShareTracker, session: Session): Promise<boolean> {
+    const { context, shares, host, noDiscovery } = this.#options;
+    if (noDiscovery) return false;
+    const announcer = await ShareAnnouncer.start({
+      network: context.network,
+      host,
+      port,
+      shares: shares.map(({ metainfo: { name, infoHash, totalLength }, files }, index) => {
+        const peerPort = session.engine.port;
+        return { name, hostName: hostName(), infoHash, totalLength, fileCount: files.length, peerPort, index };
+      }),
+      now: () => context.now(),
+      random: () => context.random(),
+      onFault: (name, why) => context.verbose && context.warn(`${name}: ${why}`),
+    });
+    this.#closers.push(() => announcer.close());
+    return announcer.hasLinks;
+  }
+
   /** How this machine's own peer reaches the tracker. */
   #ownEndpoint({ port }: ShareTracker) {
     const { host } = this.#options;
     return { host: host === undefined || host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host, port };
   }
 
-  #tellReady(tracker: ShareTracker, session: Session): void {
+  #tellReady(tracker: ShareTracker, session: Session, isAnnounced: boolean): void {
     const { shares, program } = this.#options;
     const context = this.#context;
     const hosts = tracker.announceUrls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ""));
@@ -178,7 +202,11 @@ class Sharing {
     });
     context.log(`sharing ${names.join(", ")} until Ctrl-C`);
     const address = tracker.port === sharePort ? hosts[0] : formatEndpoint({ host: hosts[0], port: tracker.port });
-    const lines: [string, string][] = [["others type", `localbt get ${address}`], ["or open", `${origins[0]}/`]];
+    const name = shares.length === 1 ? typeable(shares[0].metainfo.name) : undefined;
+    const lines: [string, string][] = isAnnounced && name !== undefined
+      ? [["others type", `localbt get ${name}`], ["or", `localbt get ${address}`]]
+      : [["others type", `localbt get ${address}`]];
+    lines.push(["or open", `${origins[0]}/`]);
     if (program !== undefined) {
       const { fileName, platform } = program;
       const run = `chmod +x ${fileName} && ./${fileName} get ${address}`;
@@ -188,6 +216,14 @@ class Sharing {
     const width = Math.max(...lines.map(([when]) => when.length));
     context.log(`\n${lines.map(([when, what]) => `  ${when.padEnd(width)}  ${what}\n`).join("")}`);
   }
+}
+
+/** The name as it can be typed in every shell; undefined where that is not safe to tell. */
+function typeable(name: string): string | undefined {
+  if (/^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.+@-]*$/u.test(name)) {
+    return parseShareTarget(name)?.kind === "name" ? name : undefined;
+  }
+  return /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.,+@() -]*$/u.test(name) ? `"${name}"` : undefined;
 }
 
 /** This machine's name, without its domain; empty where the system does not tell. */

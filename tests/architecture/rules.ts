@@ -44,6 +44,10 @@ const effects: readonly [pattern: RegExp, what: string][] = [
   [/(?<![.\w])console\./, "console"],
 ];
 
+/** Packages of deno.json beside @std: codecs without effects, and those that only io may load. */
+const purePackages: readonly string[] = ["dns-packet"];
+const packages: readonly string[] = [...purePackages];
+
 /** Things that only main.ts does. */
 const ofMainOnly: readonly [pattern: RegExp, what: string][] = [
   [/\bDeno\.(?:args|exit)\b/, "Deno.args and Deno.exit"],
@@ -113,10 +117,11 @@ function importFaults(path: string, layer: Exclude<Layer, "other">, source: stri
 function packageFaults(layer: Layer, specifier: string): string[] {
   if (/^(?:npm|jsr|https?|data|blob|file):/.test(specifier)) return [`imports ${specifier}: name it in deno.json`];
   const isPure = pureLayers.includes(layer);
-  // A hash is a function of its bytes; the randomness of node:crypto is refused by its names.
-  if (isPure && specifier.startsWith("node:") && specifier !== "node:crypto") {
+  // A hash is a function of its bytes, the randomness of node:crypto is refused by its names; a Buffer is bytes.
+  if (isPure && specifier.startsWith("node:") && !["node:crypto", "node:buffer"].includes(specifier)) {
     return [`imports ${specifier}, an effect`];
   }
+  if (isPure ? purePackages.includes(specifier) : packages.includes(specifier)) return [];
   return /^(?:node:|@std\/)/.test(specifier) ? [] : [`imports ${specifier}, which deno.json does not name`];
 }
 
