@@ -207,6 +207,17 @@ export const httpRedirectsMax = 3;
 export const dnsTimeoutMs = 2_000;
 /** Info hashes in one scrape: as many as a UDP scrape can hold (BEP 15). */
 export const scrapeHashesMax = 74;
+/** Bytes of a UDP reply to an announce: it passes every link unbroken (IPv6's least is 1,280), tunnels too: 200 peers of
+ * IPv4, 67 of IPv6. */
+export const udpReplyBytesMax = 1232;
+/** Bytes of a UDP request that are read: an announce with a long URL (BEP 41); what is longer is cut and then refused. */
+export const udpRequestBytesMax = 4 * KiB;
+/** Seconds that a tracker takes an id of its own after it gave it out (BEP 15). */
+export const udpIdAcceptedSeconds = 120;
+/** Milliseconds that a client uses an id (BEP 15). */
+export const udpIdUsedMs = 60_000;
+/** Replies of the UDP tracker that may wait for their socket; above it no further packet is read. */
+export const udpRepliesMax = 64;
 
 /** Swarms that a tracker keeps: above them a new info hash is refused. */
 export const swarmsMax = 1_000_000;

@@ -18,8 +18,8 @@ import { idLength } from "../lib/ids.ts";
 import { noSlot, PeerIndex, type Slot } from "./peer_index.ts";
 import { RowStore } from "./row_store.ts";
 
-/** Bits of a peer's flags. */
-export const peerFlag = { isSeed: 1, isIpv6: 2, isLoopback: 4, isLinkLocal: 8 } as const;
+/** Bits of a peer's flags; `isBeside`: on the tracker's own machine, over loopback or another of its addresses. */
+export const peerFlag = { isSeed: 1, isIpv6: 2, isLoopback: 4, isLinkLocal: 8, isBeside: 16 } as const;
 
 /** What is stored of a newcomer. */
 export interface NewPeer {
@@ -180,12 +180,6 @@ export class PeerTable {
   /** 32 bits, signed, that nearly always tell two peer ids apart. */
   peerIdTagOf(slot: Slot): number {
     return peerIdTag(this.#blocks[slot >>> blockShift].bytes, (slot & blockMask) * recordBytes + peerIdAt);
-  }
-
-  /** Whether the peer is at this address of 4 or 16 bytes. */
-  hasAddress(slot: Slot, address: Bytes): boolean {
-    if (this.endpointLengthOf(slot) !== address.length + 2) return false;
-    return isAt(this.#blocks[slot >>> blockShift].bytes, (slot & blockMask) * recordBytes, address);
   }
 
   /** The address of IPv4 as a signed number; 0 for IPv6. */

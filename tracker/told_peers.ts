@@ -2,8 +2,8 @@
  * The peers of one answer: some of a swarm, in the form in which the asker can reach them (BEP 7, 23).
  *
  * Owns the bytes of the answer, which live until the next one. An address comes from the socket only; a peer beside the
- * tracker, which announced from loopback, is told to others under the address at which they reached the tracker, since
- * 127.0.0.1 would send them to themselves.
+ * tracker, which announced over loopback or another address of this machine, is told to others under the address at which
+ * they reached the tracker: 127.0.0.1 would send them to themselves, another network's address perhaps nowhere.
  */
 import { type Bytes, writeUint16 } from "../lib/bytes.ts";
 import { idLength } from "../lib/ids.ts";
@@ -79,13 +79,22 @@ export class ToldPeers {
   }
 
   /** Chooses at random among those that the asker can reach. */
-  choose({ swarm, asker, numWant, peerId, isSeed, withPeerIds }: Wish): void {
+  choose(wish: Wish): void {
+    const wanted = Math.min(wish.numWant, numWantMax);
+    this.#choose(wish, wanted, wanted + 1);
+    const isSample = wish.swarm.peerCount > wanted + 1;
+    // Too many of them were of the other family: a larger sample has more of the asker's.
+    if (wish.asker.isUdp && isSample && this.#count4 + this.#count6 < wanted) {
+      this.#choose(wish, wanted, numWantMax + 1);
+    }
+  }
+
+  #choose({ swarm, asker, peerId, isSeed, withPeerIds }: Wish, wanted: number, sampleSize: number): void {
     this.clear();
-    const wanted = Math.min(numWant, numWantMax);
     if (wanted === 0) return;
     this.#hasPeerIds = withPeerIds;
     const picked = this.#picked;
-    const count = swarm.sample(wanted + 1, { forSeed: isSeed, dice: this.#dice, picked });
+    const count = swarm.sample(sampleSize, { forSeed: isSeed, dice: this.#dice, picked });
     const ownTag = peerIdTag(peerId, 0);
     this.#portsBeside.clear();
     for (let i = 0; i < count && this.#count4 + this.#count6 < wanted; i++) {
@@ -99,35 +108,38 @@ export class ToldPeers {
 
   #add(list: PeerList, position: number, asker: Asker): void {
     const flags = list.flagsAt(position);
-    if ((flags & peerFlag.isLoopback) !== 0 && !asker.isLoopback) this.#addBeside(list, position, asker);
-    else if ((flags & peerFlag.isIpv6) !== 0) this.#add6(list, position, asker);
-    else if (list.ipv4At(position) === asker.trackerIpv4) this.#addBeside(list, position, asker);
-    else {
-      const at = this.#take4(list, position);
-      const peers = this.#peers4;
-      const address = list.ipv4At(position);
-      peers[at] = address >>> 24;
-      peers[at + 1] = address >>> 16;
-      peers[at + 2] = address >>> 8;
-      peers[at + 3] = address;
-      writeUint16(peers, at + 4, list.portAt(position));
+    const isIpv6 = (flags & peerFlag.isIpv6) !== 0;
+    const isOfNoUse = asker.isUdp && isIpv6 !== (asker.family === 6);
+    if ((flags & peerFlag.isLoopback) !== 0) {
+      if (!asker.isLoopback || isOfNoUse) return this.#addBeside(list, position, asker);
+    } else if (isOfNoUse) return;
+    else if ((flags & peerFlag.isBeside) !== 0 && isReplaceable(asker, isIpv6)) {
+      return this.#addBeside(list, position, asker);
+    }
+    if (!isIpv6) this.#add4(list, position);
+    else if ((flags & peerFlag.isLinkLocal) === 0 || asker.isLinkLocal) {
+      this.#table.copyEndpoint(list.slotAt(position), this.#peers6, this.#take6(list, position));
     }
   }
 
-  #add6(list: PeerList, position: number, asker: Asker): void {
-    const slot = list.slotAt(position);
-    if ((list.flagsAt(position) & peerFlag.isLinkLocal) !== 0 && !asker.isLinkLocal) return;
-    if (this.#table.hasAddress(slot, asker.trackerAddress)) this.#addBeside(list, position, asker);
-    else this.#table.copyEndpoint(slot, this.#peers6, this.#take6(list, position));
+  #add4(list: PeerList, position: number): void {
+    const at = this.#take4(list, position);
+    const peers = this.#peers4;
+    const address = list.ipv4At(position);
+    peers[at] = address >>> 24;
+    peers[at + 1] = address >>> 16;
+    peers[at + 2] = address >>> 8;
+    peers[at + 3] = address;
+    writeUint16(peers, at + 4, list.portAt(position));
   }
 
   /** Adds a peer on the tracker's own machine. */
-  #addBeside(list: PeerList, position: number, { trackerAddress, trackerIpv4 }: Asker): void {
+  #addBeside(list: PeerList, position: number, { trackerAddress }: Asker): void {
     const port = list.portAt(position);
     // One client may have come over 127.0.0.1, ::1 and the address of the network: all the same endpoint now.
-    if (this.#portsBeside.has(port)) return;
+    if (trackerAddress === undefined || this.#portsBeside.has(port)) return;
     this.#portsBeside.add(port);
-    const isIpv4 = trackerIpv4 !== undefined;
+    const isIpv4 = trackerAddress.length === 4;
     const at = isIpv4 ? this.#take4(list, position) : this.#take6(list, position);
     const target = isIpv4 ? this.#peers4 : this.#peers6;
     target.set(trackerAddress, at);
@@ -146,4 +158,12 @@ export class ToldPeers {
     if (this.#hasPeerIds) this.#table.copyPeerId(list.slotAt(position), this.#peerIds6, index * idLength);
     return index * stride6;
   }
+}
+
+/**
+ * Whether an address of this machine can give way to the one that the asker knows: of several interfaces it may not reach
+ * the other. It cannot where they differ in family, since the peer may listen on one alone.
+ */
+function isReplaceable({ isLoopback, trackerAddress }: Asker, isIpv6: boolean): boolean {
+  return !isLoopback && trackerAddress !== undefined && isIpv6 === (trackerAddress.length === 16);
 }

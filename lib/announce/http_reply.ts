@@ -19,15 +19,8 @@ import { type Bytes, bytesFromLatin1, latin1FromBytes, readUint16, writeDecimal 
 import { canonicalHost, decodeAddress, decodeCompact, type Endpoint } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
 import { idBytes, idLength, infoHashFromBytes } from "../ids.ts";
-import {
-  announceIntervalDefaultMs,
-  announceIntervalMaxMs,
-  announceIntervalMinMs,
-  numWantMax,
-  replyPeersMax,
-  trackerIdBytesMax,
-  trackerTextMax,
-} from "../limits.ts";
+import { announceIntervalDefaultMs, numWantMax, replyPeersMax, trackerIdBytesMax } from "../limits.ts";
+import { clampInterval, shortText } from "./reply_bounds.ts";
 import { type AnnounceAnswer, type AnnounceReply, type ScrapeCounts, TrackerFailure } from "./request.ts";
 
 /** Bytes of one peer in the compact forms. */
@@ -204,17 +197,9 @@ function retryInMs(reply: BencodeEntries): number | undefined {
   return minutes > 0 ? minutes * 60_000 : undefined;
 }
 
-function clampInterval(seconds: number): number {
-  return Math.min(Math.max(seconds * 1000, announceIntervalMinMs), announceIntervalMaxMs);
-}
-
 function countAt(reply: BencodeEntries, key: string): number | undefined {
   const count = integerAt(reply, key);
   return count !== undefined && count >= 0 ? count : undefined;
-}
-
-function shortText(text: string): string {
-  return text.length > trackerTextMax ? `${text.slice(0, trackerTextMax)}…` : text;
 }
 
 /** Peers of all forms, at most replyPeersMax; compact ones may come in a reply to compact=0 and the reverse. */

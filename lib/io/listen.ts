@@ -1,9 +1,9 @@
 /** Listening on one address or on all of both families, with errors that a person can act on. */
 import { canonicalHost } from "../endpoint.ts";
 import { reasonOf, UserError } from "../errors.ts";
-import type { Network, SocketListener } from "./network.ts";
+import type { DatagramSocket, Network, SocketListener } from "./network.ts";
 
-/** Times that two free ports are tried when port 0 is asked for on both families. */
+/** Times that a free port is looked for that is free in both families, and in both protocols. */
 const freePortTries = 10;
 
 /**
@@ -15,16 +15,28 @@ const freePortTries = 10;
  * @throws UserError with a hint, e.g. when the port is in use
  */
 export function listenOn(network: Network, host: string | undefined, port: number): SocketListener[] {
-  try {
-    if (host !== undefined) return [network.listen({ hostname: canonicalHost(host) ?? host, port })];
-    for (let tries = 1;; tries++) {
-      const listeners = listenOnAll(network, port);
-      if (listeners !== undefined) return listeners;
-      if (tries === freePortTries) throw new Deno.errors.AddrInUse("no port is free for both IPv4 and IPv6");
+  return listenGuarded(host, port, () => bind((at) => network.listen(at), host, port));
+}
+
+/**
+ * Listens for TCP and UDP on the same port, as {@linkcode listenOn} does for TCP.
+ *
+ * @throws UserError with a hint, e.g. when the port is in use
+ */
+export function listenOnBoth(
+  network: Network,
+  host: string | undefined,
+  port: number,
+): { listeners: SocketListener[]; sockets: DatagramSocket[] } {
+  return listenGuarded(host, port, () => {
+    const listeners = bind((at) => network.listen(at), host, port);
+    try {
+      return { listeners, sockets: bind((at) => network.listenDatagram(at), host, portOf(listeners[0])) };
+    } catch (error) {
+      for (const listener of listeners) listener.close();
+      throw error;
     }
-  } catch (error) {
-    throw listenError(error, host, port);
-  }
+  });
 }
 
 /**
@@ -47,27 +59,55 @@ export function listenOnNextFree(
   return listenOn(network, host, 0);
 }
 
-/** Undefined when the free port of one family is taken in the other. */
-function listenOnAll(network: Network, port: number): SocketListener[] | undefined {
-  let all: SocketListener;
+/** What both kinds of sockets have. */
+interface Bound {
+  readonly addr: Deno.Addr;
+  close(): void;
+}
+
+/** Tries again where a free port was asked for and the one that was found is taken in another family or protocol. */
+function listenGuarded<T>(host: string | undefined, port: number, listen: () => T): T {
   try {
-    all = network.listen({ hostname: "::", port });
+    for (let tries = 1;; tries++) {
+      try {
+        return listen();
+      } catch (error) {
+        if (port !== 0 || tries === freePortTries || !(error instanceof Deno.errors.AddrInUse)) throw error;
+      }
+    }
+  } catch (error) {
+    throw listenError(error, host, port);
+  }
+}
+
+function bind<T extends Bound>(
+  listen: (options: { hostname: string; port: number }) => T,
+  host: string | undefined,
+  port: number,
+): T[] {
+  if (host !== undefined) return [listen({ hostname: canonicalHost(host) ?? host, port })];
+  let all: T;
+  try {
+    all = listen({ hostname: "::", port });
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse || error instanceof Deno.errors.PermissionDenied) throw error;
-    return [network.listen({ hostname: "0.0.0.0", port })];
+    return [listen({ hostname: "0.0.0.0", port })];
   }
   try {
-    return [all, network.listen({ hostname: "0.0.0.0", port: all.addr.port })];
+    return [all, listen({ hostname: "0.0.0.0", port: portOf(all) })];
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse && takesIpv4(all)) return [all];
+    if (error instanceof Deno.errors.AddrInUse && takesIpv4()) return [all];
     all.close();
-    if (port === 0 && error instanceof Deno.errors.AddrInUse) return undefined;
     throw error;
   }
 }
 
+function portOf({ addr }: Bound): number {
+  return (addr as Deno.NetAddr).port;
+}
+
 /** Windows keeps the families apart; elsewhere a socket on `::` has the port of IPv4 too, so it cannot be had twice. */
-function takesIpv4(_all: SocketListener): boolean {
+function takesIpv4(): boolean {
   return Deno.build.os !== "windows";
 }
 

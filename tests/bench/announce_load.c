@@ -15,19 +15,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { ADDRESSES = 16, PORT_FIRST = 1024, PORTS = 64000, IN_MAX = 65536, BUCKETS = 2000000 };
-/* Nanoseconds between two looks at what is due. */
-static const long look_every_ns = 200000;
+#include "announce_load.h"
+
+enum { IN_MAX = 65536 };
 
 struct connection {
   int fd;
@@ -44,37 +39,10 @@ static int port, keep_alive, numwant;
 static long swarms, count_max;
 static double seconds_max, rate;
 static int epoll;
-static long issued, good, bad, in_flight;
+static long issued;
 static double started_at, ended_at;
-/* Replies by their latency in microseconds; the last bucket takes what is above. */
-static uint32_t *buckets;
 static struct connection **idle;
 static int idle_count;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec + time.tv_nsec / 1e9;
-}
-
-static uint64_t mixed(uint64_t value) { /* splitmix64 */
-  value += 0x9e3779b97f4a7c15u;
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
-  return value ^ (value >> 31);
-}
-
-static void info_hash(long swarm, unsigned char hash[24]) {
-  for (int part = 0; part < 3; part++) {
-    uint64_t word = mixed((uint64_t)swarm * 3 + part);
-    memcpy(hash + 8 * part, &word, 8);
-  }
-}
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
 
 static void open_socket(struct connection *connection) {
   int one = 1;
@@ -139,9 +107,7 @@ static void finish(struct connection *connection, int is_good) {
   double at = now();
   in_flight--;
   if (is_good && memmem(connection->reply, connection->got, "5:peers", 7)) {
-    double microseconds = (at - connection->due_at) * 1e6;
-    good++;
-    buckets[microseconds < BUCKETS - 1 ? (long)microseconds : BUCKETS - 1]++;
+    count_good(at - connection->due_at);
   } else {
     bad++;
     connection->closes = 1;
@@ -202,15 +168,6 @@ static int is_idle(const struct connection *connection) {
   return connection->request_length == 0 || is_whole(connection) || connection->fd < 0;
 }
 
-static double latency_ms(double share) {
-  uint64_t wanted = good * share, seen = 0;
-  for (long i = 0; i < BUCKETS; i++) {
-    seen += buckets[i];
-    if (seen > wanted) return i / 1e3;
-  }
-  return BUCKETS / 1e3;
-}
-
 static void run(int connection_count) {
   struct connection *connections = calloc(connection_count, sizeof *connections);
   struct epoll_event events[256];
@@ -249,9 +206,7 @@ static void run(int connection_count) {
     }
     if (rate > 0) ask_what_is_due();
   }
-  double seconds = ended_at - started_at;
-  printf("{\"good\":%ld,\"bad\":%ld,\"lost\":%ld,\"seconds\":%.6f,\"p50Ms\":%.3f,\"p99Ms\":%.3f,\"maxMs\":%.3f}\n", good, bad,
-         in_flight, seconds, latency_ms(0.5), latency_ms(0.99), latency_ms(0.999999999));
+  print_result(ended_at - started_at);
 }
 
 int main(int count, char **words) {

@@ -1,68 +1,9 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
-import { type AnnounceAnswer, type AnnounceRequest, TrackerFailure } from "../../lib/announce/request.ts";
-import { decodeCompact, formatEndpoint } from "../../lib/endpoint.ts";
-import { bytesFromLatin1, latin1FromBytes } from "../../lib/bytes.ts";
-import { type InfoHash, parseInfoHash, peerIdFromBytes } from "../../lib/ids.ts";
-import { Asker } from "../../tracker/asker.ts";
-import { Tracker, type TrackerOptions } from "../../tracker/tracker.ts";
+import { TrackerFailure } from "../../lib/announce/request.ts";
+import { latin1FromBytes } from "../../lib/bytes.ts";
+import { type InfoHash, parseInfoHash } from "../../lib/ids.ts";
 import { seededRandom } from "../lib/mutations.ts";
-
-const infoHash = parseInfoHash("ab".repeat(20))!;
-const otherHash = parseInfoHash("cd".repeat(20))!;
-/** Where the tracker is in these tests. */
-const trackerHost = "10.0.0.1";
-
-/** A tracker and the moment. */
-class Room {
-  readonly tracker: Tracker;
-  now = 0;
-
-  constructor(options: Partial<TrackerOptions> = {}) {
-    this.tracker = new Tracker({ intervalMs: 60_000, random: seededRandom(1), ...options });
-  }
-
-  /** One announce from `host`, on a connection of its own; the port also makes the peer id unless one is given. */
-  announce(
-    host: string,
-    port: number,
-    change: Partial<AnnounceRequest> & { id?: string; local?: string } = {},
-  ): AnnounceAnswer {
-    const { id = `${host}:${port}`, local = localFor(host), ...rest } = change;
-    const request: AnnounceRequest = {
-      infoHash,
-      peerId: peerIdFromBytes(bytesFromLatin1(id.padEnd(20, "-").slice(-20))),
-      port,
-      uploaded: 0,
-      downloaded: 0,
-      left: 1,
-      event: undefined,
-      numWant: 50,
-      key: 0,
-      compact: true,
-      ...rest,
-    };
-    return this.tracker.announce(request, new Asker({ remote: host, local }), this.now);
-  }
-
-  /** Whom the asker is told about, sorted. */
-  told(...args: Parameters<Room["announce"]>): string[] {
-    return endpointsOf(this.announce(...args));
-  }
-
-  /** Looks at everybody once. */
-  sweep(): void {
-    this.tracker.sweep(this.now, 1_000_000);
-  }
-}
-
-function localFor(host: string): string {
-  if (host.startsWith("127.")) return "127.0.0.1";
-  return host === "::1" ? "::1" : host.includes(":") && !host.includes("ffff") ? "fd00::1" : trackerHost;
-}
-
-function endpointsOf({ peers, peers6 }: AnnounceAnswer): string[] {
-  return [...decodeCompact(peers, 4), ...decodeCompact(peers6, 6)].map(formatEndpoint).sort();
-}
+import { endpointsOf, infoHash, otherHash, Room } from "./tracker_room.ts";
 
 Deno.test("Tracker.announce() tells peers of each other, never of themselves", () => {
   const room = new Room();
@@ -144,38 +85,6 @@ Deno.test("Tracker.announce() takes the address from the socket and unwraps IPv4
   assertEquals(room.told("10.0.0.3", 6881), ["10.0.0.2:6881"]);
   const { externalIp } = room.announce("::ffff:10.0.0.2", 6881);
   assertEquals(externalIp, Uint8Array.of(10, 0, 0, 2));
-});
-
-Deno.test("Tracker.announce() tells others of a peer beside it under the address at which they reached it", () => {
-  const room = new Room();
-  room.announce("127.0.0.1", 6881, { left: 0 });
-  assertEquals(room.told("10.0.0.2", 7000), ["10.0.0.1:6881"]);
-  assertEquals(room.told("192.168.7.2", 7000, { local: "192.168.7.1" }), ["10.0.0.2:7000", "192.168.7.1:6881"]);
-  assertEquals(room.told("fd00::2", 7000), ["10.0.0.2:7000", "192.168.7.2:7000", "[fd00::1]:6881"]);
-});
-
-Deno.test("Tracker.announce() tells peers on loopback of each other as they are", () => {
-  const room = new Room();
-  room.announce("127.0.0.1", 6881);
-  room.announce("127.0.0.2", 6881);
-  room.announce("::1", 6881);
-  room.announce("10.0.0.2", 7000);
-  assertEquals(room.told("127.0.0.3", 6881), ["10.0.0.2:7000", "127.0.0.1:6881", "127.0.0.2:6881", "[::1]:6881"]);
-});
-
-Deno.test("Tracker.announce() tells of a client beside it once that came over loopback and the network", () => {
-  const room = new Room();
-  room.announce("127.0.0.1", 6881, { id: "seeder" });
-  room.announce("::1", 6881, { id: "seeder" });
-  room.announce("10.0.0.1", 6881, { id: "seeder" });
-  assertEquals(room.told("10.0.0.2", 7000), ["10.0.0.1:6881"]);
-});
-
-Deno.test("Tracker.announce() tells of link-local addresses only on a link", () => {
-  const room = new Room();
-  room.announce("fe80::5%2", 6881);
-  assertEquals(room.told("fd00::2", 7000), []);
-  assertEquals(room.told("fe80::6", 7000, { local: "fe80::1" }), ["[fd00::2]:7000", "[fe80::5]:6881"]);
 });
 
 Deno.test("Tracker.announce() hands out peer ids beside the addresses for compact=0", () => {

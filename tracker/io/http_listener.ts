@@ -1,14 +1,15 @@
 /**
- * The tracker on the network: HTTP over IPv4 and IPv6, `/announce`, `/scrape`, `/stats` and `/health`.
+ * The tracker on the network, over IPv4 and IPv6: HTTP with `/announce`, `/scrape`, `/stats` and `/health`, and UDP.
  *
- * Owns the listening sockets and the clockwork of the sweep; tracker.ts owns the rules, lib/announce the bytes. A refused
- * announce is still answered with 200 and a bencoded reason, since clients show nothing else (BEP 3).
+ * Owns the listening sockets and the clockwork of the sweep; tracker.ts owns the rules, lib/announce the bytes,
+ * udp_tracker.ts what is answered over UDP. A refused announce is still answered with 200 and a bencoded reason, since
+ * clients show nothing else (BEP 3).
  */
 import { bytesFromLatin1 } from "../../lib/bytes.ts";
 import { decodeAddress, formatEndpoint } from "../../lib/endpoint.ts";
 import { ProtocolError } from "../../lib/errors.ts";
-import { listenOn } from "../../lib/io/listen.ts";
-import { announceHosts } from "../../lib/io/local_interfaces.ts";
+import { listenOnBoth } from "../../lib/io/listen.ts";
+import { announceHosts, HostFinder } from "../../lib/io/local_interfaces.ts";
 import {
   type HttpEnds,
   type HttpHandler,
@@ -17,14 +18,17 @@ import {
   HttpServer,
 } from "../../lib/io/http_server.ts";
 import type { HttpReply } from "../../lib/http_response.ts";
-import type { Network, SocketListener } from "../../lib/io/network.ts";
+import type { DatagramSocket, Network, SocketListener } from "../../lib/io/network.ts";
 import type { InfoHash } from "../../lib/ids.ts";
 import { trackerAskersMax } from "../../lib/limits.ts";
 import { decodeAnnounceQuery, decodeScrapeQuery } from "../../lib/announce/http_query.ts";
 import { encodeFailure, encodeScrape, ReplyEncoder } from "../../lib/announce/http_reply.ts";
 import { type AnnounceAnswer, type AnnounceRequest, TrackerFailure } from "../../lib/announce/request.ts";
 import { Asker } from "../asker.ts";
+import { sipKeyLength } from "../sip_hash.ts";
 import { Tracker, type TrackerStats } from "../tracker.ts";
+import { UdpTracker } from "../udp_tracker.ts";
+import { UdpListener } from "./udp_listener.ts";
 
 export interface TrackerServerOptions {
   readonly network: Network;
@@ -62,7 +66,12 @@ export interface Announced {
 
 /** What `/stats` tells. */
 export interface ServerStats extends TrackerStats {
+  /** Connections of HTTP that are open. */
   readonly connections: number;
+  /** Connection ids given out over UDP. */
+  readonly udpConnects: number;
+  /** Packets met with silence: malformed, or without a good id. */
+  readonly udpIgnored: number;
   readonly uptimeSeconds: number;
 }
 
@@ -78,6 +87,8 @@ export class TrackerServer {
   readonly #options: TrackerServerOptions;
   readonly #tracker: Tracker;
   readonly #server: HttpServer;
+  readonly #udpTracker: UdpTracker;
+  readonly #udpListener: UdpListener;
   /** By the remote address, with the local one. */
   readonly #handlers = new Map<string, { local: string; handler: HttpHandler }>();
   readonly #encoder = new ReplyEncoder();
@@ -87,14 +98,19 @@ export class TrackerServer {
   readonly port: number;
   /** The URLs that other machines can announce to, best first, or this one where there is no other. */
   readonly announceUrls: string[];
+  /** The same for UDP. */
+  readonly udpUrls: string[];
 
-  private constructor(options: TrackerServerOptions, listeners: readonly SocketListener[]) {
+  private constructor(
+    options: TrackerServerOptions,
+    { listeners, sockets }: { listeners: readonly SocketListener[]; sockets: readonly DatagramSocket[] },
+  ) {
     this.#options = options;
     this.#startedAt = options.now();
     this.port = listeners[0].addr.port;
-    this.announceUrls = announceHosts(options.host).map((host) =>
-      `http://${formatEndpoint({ host, port: this.port })}/announce`
-    );
+    const places = announceHosts(options.host).map((host) => formatEndpoint({ host, port: this.port }));
+    this.announceUrls = places.map((place) => `http://${place}/announce`);
+    this.udpUrls = places.map((place) => `udp://${place}/announce`);
     this.#tracker = new Tracker(options);
     this.#server = new HttpServer({
       listeners,
@@ -102,18 +118,33 @@ export class TrackerServer {
       onFault: (error) => options.onFault?.(error),
       ...(options.limits && { limits: options.limits }),
     });
+    const hostFinder = new HostFinder(options.host && (sockets[0].addr as Deno.NetAddr).hostname, options.now);
+    this.#udpTracker = new UdpTracker({
+      tracker: this.#tracker,
+      secret: crypto.getRandomValues(new Uint8Array(sipKeyLength)),
+      hostFacing: (remote) => hostFinder.facing(remote),
+      onAnnounce: (...announced) => options.onAnnounce?.(announcedBy(...announced)),
+    });
+    this.#udpListener = new UdpListener({
+      sockets,
+      tracker: this.#udpTracker,
+      now: options.now,
+      onFault: (error) => options.onFault?.(error),
+    });
     this.#sweeper = setInterval(() => this.#sweep(), sweepEveryMs);
   }
 
   /** @throws UserError when the port is in use or the address is not this machine's */
   static start(options: TrackerServerOptions): TrackerServer {
-    return new TrackerServer(options, listenOn(options.network, options.host, options.port));
+    return new TrackerServer(options, listenOnBoth(options.network, options.host, options.port));
   }
 
   get stats(): ServerStats {
     return {
       ...this.#tracker.stats,
       connections: this.#server.connectionCount,
+      udpConnects: this.#udpTracker.connectCount,
+      udpIgnored: this.#udpTracker.ignoredCount,
       uptimeSeconds: Math.round((this.#options.now() - this.#startedAt) / 1000),
     };
   }
@@ -121,7 +152,7 @@ export class TrackerServer {
   /** Stops listening and waits for the last replies. */
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
-    await this.#server.close();
+    await Promise.all([this.#server.close(), this.#udpListener.close()]);
   }
 
   #sweep(): void {

@@ -71,10 +71,12 @@ function tellReady(
   server: TrackerServer,
   { intervalMs, allowed }: { intervalMs: number; allowed: ReadonlySet<InfoHash> | undefined },
 ): void {
-  context.event("ready", { port: server.port, announceUrls: server.announceUrls, intervalMs, allowed: allowed?.size });
-  if (!context.json) context.out(server.announceUrls.map((url) => `${url}\n`).join(""));
+  const { port, announceUrls, udpUrls } = server;
+  context.event("ready", { port, announceUrls, udpUrls, intervalMs, allowed: allowed?.size });
+  if (!context.json) context.out(announceUrls.map((url) => `${url}\n`).join(""));
   const what = allowed === undefined ? "any torrent" : formatCount(allowed.size, "torrent");
-  context.log(`the tracker listens on port ${server.port} for ${what}; clients announce to the URL above`);
+  context.log(`the tracker listens on port ${port}, TCP and UDP, for ${what}; clients announce to the URL above`);
+  context.log(`clients that prefer UDP: ${udpUrls[0]}`);
   context.log("press Ctrl-C to stop");
 }
 
