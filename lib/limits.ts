@@ -61,6 +61,8 @@ export const metadataRequestTimeoutMs = 10_000;
 export const metadataAskAgainMs = 2_000;
 /** Milliseconds for which a peer that rejected a part, or let one time out, is asked nothing. */
 export const metadataPauseMs = 10_000;
+/** Milliseconds without a part after which one form of the metadata makes room for others that wait. */
+export const metadataStallMs = 3_000;
 /** Forms of the metadata that are put together at once, where peers disagree: so many times its bytes at most. */
 export const metadataAssembliesMax = 4;
 /** Requests for parts of the metadata that wait for one peer; 256 are all parts of the largest that is fetched. */

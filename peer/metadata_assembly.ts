@@ -18,6 +18,10 @@ interface Part {
 export class MetadataAssembly {
   /** Bytes of the whole. */
   readonly size: number;
+  /** When it was begun, or the last part came. */
+  movedAt = -Infinity;
+  /** Times that it made room for others because nothing came. */
+  stallCount = 0;
   #parts: Part[] = [];
   #missingCount = 0;
 
@@ -70,11 +74,12 @@ export class MetadataAssembly {
   }
 
   /** A part that fits came; kept as a copy, if it is the first. */
-  received(part: number, block: Uint8Array, sender: ConnectionId): boolean {
+  received(part: number, block: Uint8Array, { sender, now }: { sender: ConnectionId; now: number }): boolean {
     const entry = this.#parts[part];
     if (entry.block !== undefined) return false;
     entry.block = block.slice();
     entry.sender = sender;
+    this.movedAt = now;
     this.#missingCount--;
     return true;
   }

@@ -15,6 +15,7 @@ import {
   metadataPauseMs,
   metadataRequestsInFlightMax,
   metadataRequestTimeoutMs,
+  metadataStallMs,
   unwantedBytesMax,
 } from "../lib/limits.ts";
 import {
@@ -99,7 +100,7 @@ export class MetadataRequests {
     const source = this.#sources.get(session);
     if (message === undefined || source === undefined || this.#isDone) return;
     if (message.kind === "reject") this.#onReject(source, message.part, now);
-    else this.#onData(source, message);
+    else this.#onData(source, message, now);
     this.fill(now);
   }
 
@@ -142,14 +143,18 @@ export class MetadataRequests {
     source.pausedUntil = now + metadataPauseMs;
   }
 
-  #onData(source: Source, { part, block, totalSize }: Extract<MetadataMessage, { kind: "data" }>): void {
+  #onData(
+    source: Source,
+    { part, block, totalSize }: Extract<MetadataMessage, { kind: "data" }>,
+    now: number,
+  ): void {
     const { session, assembly, asked } = source;
     if (!assembly.fits(part, block.length) || (totalSize ?? assembly.size) !== assembly.size) {
       throw new ProtocolError(`a part of ${block.length} bytes of metadata that cannot be`);
     }
     // What comes after its time is welcome still.
     const wasAsked = asked.delete(part);
-    if (!this.#active.has(assembly) || !assembly.received(part, block, session.connection)) {
+    if (!this.#active.has(assembly) || !assembly.received(part, block, { sender: session.connection, now })) {
       if (!wasAsked) source.unwantedBytes += block.length;
       if (source.unwantedBytes > unwantedBytesMax) throw new ProtocolError("too much metadata that nobody asked for");
     } else if (assembly.isWhole) this.#onWhole(assembly);
@@ -189,24 +194,32 @@ export class MetadataRequests {
     return assembly;
   }
 
-  /** Fills the places for assemblies: those that are being filled stay, then those that most peers speak for. */
+  /**
+   * Fills the places for assemblies: those that move stay, then come those that stalled least, and of these those that most
+   * peers speak for.
+   */
   #chooseActive(now: number): void {
     const votes = new Map<MetadataAssembly, number>();
     for (const { assembly, pausedUntil } of this.#sources.values()) {
       if (pausedUntil <= now) votes.set(assembly, (votes.get(assembly) ?? 0) + 1);
     }
     if (votes.size > metadataAssembliesMax) {
-      for (const assembly of this.#active) if (!votes.has(assembly)) this.#deactivate(assembly);
+      for (const assembly of this.#active) {
+        if (!votes.has(assembly) || now - assembly.movedAt >= metadataStallMs) this.#deactivate(assembly);
+      }
     }
-    const waiting = [...votes].filter(([assembly]) => !this.#active.has(assembly)).sort((a, b) => b[1] - a[1]);
+    const waiting = [...votes].filter(([assembly]) => !this.#active.has(assembly))
+      .sort(([a, votesForA], [b, votesForB]) => a.stallCount - b.stallCount || votesForB - votesForA);
     for (const [assembly] of waiting.slice(0, Math.max(0, metadataAssembliesMax - this.#active.size))) {
       this.#active.add(assembly);
+      assembly.movedAt = now;
     }
   }
 
   #deactivate(assembly: MetadataAssembly): void {
     this.#active.delete(assembly);
     assembly.clear();
+    assembly.stallCount++;
   }
 
   #release(source: Source): void {

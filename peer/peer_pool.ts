@@ -36,6 +36,7 @@ interface KnownPeer {
 export class PeerPool {
   readonly #peers = new Map<string, KnownPeer>();
   #dialingCount = 0;
+  #keepsHearsay = true;
   /** Of these, dials to addresses of hearsay. */
   #hearsayDialingCount = 0;
   /** Addresses of each source. */
@@ -67,8 +68,9 @@ export class PeerPool {
     return this.#peers.get(formatEndpoint(endpoint))?.source;
   }
 
-  /** Forgets what was heard from strangers and is not connected: the torrent turned out to be private. */
+  /** Forgets what was heard from strangers, now or when its connection ends: the torrent turned out to be private. */
   forgetHearsay(): void {
+    this.#keepsHearsay = false;
     for (const [key, peer] of this.#peers) {
       if (isHearsay(peer.source) && peer.state === "idle") this.#forget(key, peer);
     }
@@ -131,7 +133,8 @@ export class PeerPool {
     peer.failureCount = isFailure ? peer.failureCount + 1 : 0;
     peer.dialableAt = now + Math.min(redialMaxMs, redialMinMs * 2 ** Math.max(0, peer.failureCount - 1));
     const failuresMax = isHearsay(peer.source) ? hearsayDialFailuresMax : dialFailuresMax;
-    if (peer.failureCount > failuresMax && peer.source !== "user") this.#forget(key, peer);
+    const isHopeless = peer.failureCount > failuresMax && peer.source !== "user";
+    if (isHopeless || (isHearsay(peer.source) && !this.#keepsHearsay)) this.#forget(key, peer);
   }
 
   #hasRoomFor(source: AddressSource): boolean {

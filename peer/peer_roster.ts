@@ -57,9 +57,15 @@ export class PeerRoster {
   /** Closes whom no tracker and no user named: the torrent turned out to be private (BEP 27). */
   closeStrangers(now: number): void {
     for (const session of [...this.sessions.values()]) {
-      const source = session.listenEndpoint && this.#pool.sourceOf(session.listenEndpoint);
-      if (source === undefined || isHearsay(source)) this.close(session, "the torrent is private", now);
+      const isNamed = session.listenEndpoint && this.#pool.sourceOf(session.listenEndpoint) !== undefined;
+      if (!isNamed || this.#isRefused(session)) this.close(session, "the torrent is private", now);
     }
+  }
+
+  /** Whether a private torrent must not speak to it: its address came from a stranger. */
+  #isRefused({ listenEndpoint }: PeerSession): boolean {
+    const source = listenEndpoint && this.#pool.sourceOf(listenEndpoint);
+    return this.#owner.isPrivate && source !== undefined && isHearsay(source);
   }
 
   /** Sessions whose peers have said who they are. */
@@ -107,6 +113,7 @@ export class PeerRoster {
     this.sessions.set(connection, session);
     if (isOutgoing) this.#pool.connected(endpoint);
     if (this.#pool.isBanned(endpoint)) this.close(session, "the peer is banned", now);
+    else if (this.#isRefused(session)) this.close(session, "the torrent is private", now);
     else if (this.sessions.size > this.#sessionsMax) this.close(session, "there are enough peers", now);
     else return session;
     return undefined;

@@ -147,6 +147,13 @@ export class TorrentStage {
   }
 }
 
+/** What a peer is connected to. */
+export interface Stage {
+  readonly content: Content;
+  readonly torrent?: Torrent | undefined;
+  apply(input: Input): void;
+}
+
 export interface ScriptedPeerOptions {
   readonly number?: number;
   readonly endpoint?: Endpoint;
@@ -166,7 +173,7 @@ export class ScriptedPeer {
   /** All that the torrent said so far, without the handshake. */
   readonly heard: Message[] = [];
   handshakeBytes: Bytes | undefined;
-  readonly #stage: TorrentStage;
+  readonly #stage: Stage;
   readonly #handshake: Handshake;
   readonly #frames = new FrameReader();
   readonly #out = new MessageWriter();
@@ -176,7 +183,7 @@ export class ScriptedPeer {
   #seen = 0;
 
   constructor(
-    stage: TorrentStage,
+    stage: Stage,
     connection: ConnectionId,
     { number, endpoint, peerId, supportsFast = true, supportsExtensions = false }: ScriptedPeerOptions & {
       number: number;
@@ -328,7 +335,7 @@ export class ScriptedPeer {
 
   /** The torrent's own view of this peer. */
   get session() {
-    return this.#stage.torrent.peers.find((session) => session.connection === this.connection);
+    return this.#stage.torrent?.peers.find((session) => session.connection === this.connection);
   }
 
   #bytesOf({ piece, begin, length }: BlockRange): Bytes {
