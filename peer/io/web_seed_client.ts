@@ -10,7 +10,7 @@ import type { Metainfo } from "../../lib/metainfo.ts";
 import type { Effect, Input } from "../events.ts";
 import type { WebSeedFault } from "../web_seed.ts";
 import { webSeedFileUrl } from "../web_seed_url.ts";
-import { fetchFollowing, isPrivate, wordsOf } from "./http_client.ts";
+import { fetchFollowing, isPrivate, RedirectError, wordsOf } from "./http_client.ts";
 import { PaceWatch } from "./pace_watch.ts";
 
 type FetchWeb = Extract<Effect, { kind: "fetchWeb" }>;
@@ -84,7 +84,7 @@ export class WebSeedClient {
     try {
       for (const span of this.#metainfo.layout.spansOf(effect)) await this.#fetch(span, request);
     } catch (error) {
-      fault = error instanceof FaultError ? error.fault : { kind: "later", why: wordsOf(error) };
+      fault = faultOf(error);
     }
     if (!signal.aborted) taker.apply({ kind: "webEnded", request: effect.request, fault });
   }
@@ -178,6 +178,11 @@ export class WebSeedClient {
     if (fileOffset <= webSeedSkipBytesMax || effect.mayBeginEarly) return fileOffset;
     throw new FaultError({ kind: "wholeFilesOnly", why: "it gives whole files only, no parts of them" });
   }
+}
+
+function faultOf(error: unknown): WebSeedFault {
+  if (error instanceof FaultError) return error.fault;
+  return { kind: error instanceof RedirectError ? "refused" : "later", why: wordsOf(error) };
 }
 
 /** Statuses below 500 of a server that may answer better another time. */
