@@ -29,9 +29,12 @@ const answerSpreadMs = 400;
 const neighbourLifetimeMs = 2 * localAnnounceIntervalMs + localAnnounceIntervalMinMs;
 
 interface Announced {
-  nextAt: number;
-  /** Announces since the start. */
+  /** The next announce of the schedule. */
+  plannedAt: number;
+  /** Announces of the schedule that are out. */
   count: number;
+  /** The answer to a newcomer; Infinity when none is wanted. */
+  answerAt: number;
   /** No answer before this. */
   answerableAt: number;
 }
@@ -60,7 +63,7 @@ export class Discovery {
   }
 
   add(infoHash: InfoHash, now: number): void {
-    this.#torrents.set(infoHash, { nextAt: now, count: 0, answerableAt: Infinity });
+    this.#torrents.set(infoHash, { plannedAt: now, count: 0, answerAt: Infinity, answerableAt: now });
   }
 
   remove(infoHash: InfoHash): void {
@@ -76,12 +79,12 @@ export class Discovery {
 
   /** The torrents to announce now: those that have waited longest, no more than the second has room for. */
   due(now: number): InfoHash[] {
-    const waiting = [...this.#torrents].filter(([, { nextAt }]) => nextAt <= now)
-      .sort(([, a], [, b]) => a.nextAt - b.nextAt);
+    const waiting = [...this.#torrents].filter(([, announced]) => nextOf(announced) <= now)
+      .sort(([, a], [, b]) => nextOf(a) - nextOf(b));
     const room = localAnnouncesPerSecond - this.#sent.count(now);
     return waiting.slice(0, Math.max(0, room)).map(([infoHash, announced]) => {
       this.#sent.add(now);
-      this.#plan(announced, now);
+      plan(announced, now);
       return infoHash;
     });
   }
@@ -89,7 +92,7 @@ export class Discovery {
   /** When `due` has something: monotonic ms; Infinity for never. */
   wakeAt(now: number): number {
     let at = Infinity;
-    for (const { nextAt } of this.#torrents.values()) at = Math.min(at, nextAt);
+    for (const announced of this.#torrents.values()) at = Math.min(at, nextOf(announced));
     return this.#sent.count(now) < localAnnouncesPerSecond ? at : Math.max(at, this.#sent.endsAt);
   }
 
@@ -111,22 +114,12 @@ export class Discovery {
       if (torrent === undefined) continue;
       const meeting = this.#meet({ host, port, infoHash }, now);
       if (meeting === "refused") continue;
-      if (meeting === "new" && torrent.answerableAt !== Infinity) this.#answer(torrent, now);
+      if (meeting === "new" && torrent.answerAt === Infinity) {
+        torrent.answerAt = Math.max(torrent.answerableAt, now + this.#random() * answerSpreadMs);
+      }
       found.push({ infoHash, endpoint: { host, port } });
     }
     return found;
-  }
-
-  #plan(announced: Announced, now: number): void {
-    const sinceStart = firstAnnouncesMs[announced.count++];
-    const next = firstAnnouncesMs[announced.count];
-    announced.nextAt = now + (next === undefined ? localAnnounceIntervalMs : next - sinceStart);
-    if (announced.count === firstAnnouncesMs.length) announced.answerableAt = now;
-    else if (announced.count > firstAnnouncesMs.length) announced.answerableAt = now + localAnnounceIntervalMinMs;
-  }
-
-  #answer(torrent: Announced, now: number): void {
-    torrent.nextAt = Math.min(torrent.nextAt, Math.max(torrent.answerableAt, now + this.#random() * answerSpreadMs));
   }
 
   /** Remembers the sender for a while; whoever was heard longest ago makes room. */
@@ -150,6 +143,23 @@ export class Discovery {
     if (left > 0) this.#portCounts.set(placeOf(key), left);
     else this.#portCounts.delete(placeOf(key));
   }
+}
+
+function nextOf({ plannedAt, answerAt }: Announced): number {
+  return Math.min(plannedAt, answerAt);
+}
+
+/** An announce goes out now, by the schedule or as an answer: when is the next? */
+function plan(announced: Announced, now: number): void {
+  const isPlanned = announced.plannedAt <= now;
+  const isFirst = announced.count < firstAnnouncesMs.length;
+  announced.answerAt = Infinity;
+  // the first three neither count as answers nor wait for one
+  if (!isPlanned || !isFirst) announced.answerableAt = now + localAnnounceIntervalMinMs;
+  if (isFirst && !isPlanned) return;
+  const sinceStart = firstAnnouncesMs[announced.count++];
+  const next = firstAnnouncesMs[announced.count];
+  announced.plannedAt = now + (next === undefined ? localAnnounceIntervalMs : next - sinceStart);
 }
 
 /** A neighbour's key without its port: one host with one torrent. */

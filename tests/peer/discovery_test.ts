@@ -104,8 +104,16 @@ Deno.test("Discovery does not answer whom it has met", () => {
   assertEquals(stage.times, [0, 2_000, 6_000, 100_200, 400_200]);
 });
 
-Deno.test("Discovery needs no answer while its own first packets are on their way", () => {
+Deno.test("Discovery answers between its own first packets too, which are answers themselves", () => {
   const stage = new Stage().runTo(1_000);
+  stage.hear("10.0.0.9");
+  stage.runTo(1_500).hear("10.0.0.10");
+  stage.runTo(3_000).hear("10.0.0.11");
+  assertEquals(stage.runTo(2 * minute).times, [0, 1_200, 2_000, 6_000]);
+});
+
+Deno.test("Discovery lets an announce of the schedule be the answer", () => {
+  const stage = new Stage().runTo(1_900);
   stage.hear("10.0.0.9");
   assertEquals(stage.runTo(minute).times, [0, 2_000, 6_000]);
 });
