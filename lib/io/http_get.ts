@@ -6,6 +6,7 @@ import { bytesFromLatin1, concatBytes, latin1FromBytes } from "../bytes.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
 import { httpHeadBytesMax, shareTimeoutMs } from "../limits.ts";
+import { connectOnAnyLink } from "./link_local.ts";
 import type { Network, Socket } from "./network.ts";
 
 export interface HttpGet {
@@ -37,7 +38,7 @@ export interface HttpAnswer {
 export async function httpGet(network: Network, get: HttpGet): Promise<HttpAnswer> {
   const { host, port, path, bytesMax, timeoutMs = shareTimeoutMs } = get;
   const signal = AbortSignal.any([get.signal, AbortSignal.timeout(timeoutMs)]);
-  const socket = await network.connect({ hostname: host, port, signal });
+  const socket = await connectOnAnyLink(network, { hostname: host, port, signal });
   const close = () => closeQuietly(socket);
   signal.addEventListener("abort", close);
   try {

@@ -5,6 +5,7 @@
  * bounded, and one that says nothing is closed in time.
  */
 import { ProtocolError } from "../../lib/errors.ts";
+import { connectOnAnyLink } from "../../lib/io/link_local.ts";
 import { listenOn, listenOnNextFree } from "../../lib/io/listen.ts";
 import type { Network, Socket, SocketListener } from "../../lib/io/network.ts";
 import { handshakeTimeoutMs, socketsMax, unroutedConnectionsMax } from "../../lib/limits.ts";
@@ -107,7 +108,7 @@ export class Engine implements LinkHost {
   // For the links
 
   connect({ host, port }: { host: string; port: number }, signal: AbortSignal): Promise<Socket> {
-    return this.#network.connect({ hostname: host, port, signal });
+    return connectOnAnyLink(this.#network, { hostname: host, port, signal });
   }
 
   adopt(socket: Socket): Connection {

@@ -10,62 +10,75 @@ import type { Scene } from "../interop/scene.ts";
 /** Milliseconds for a program to say that it is ready, on a machine that does much else. */
 const readyMs = 20_000;
 /** Milliseconds for a whole transfer. */
-export const deadlineMs = 60_000;
+const deadlineMs = 60_000;
+const trackerPort = 6969;
 
 /** What one host gives away. */
 export interface Giver {
   readonly host: LanHost;
   readonly payload: Payload;
-  /** For hosts that reach the giver by its first address. */
-  readonly torrent: string;
-  /** Writes a torrent with another address of the tracker. */
-  torrentFor(trackerHost: string): string;
+  /** The program that gives it. */
+  readonly child: Child;
 }
 
-/** A tracker and a seeder beside it, which announces by the host's own address or the one that is given. */
-export async function give(
+/** A host that runs `share`; `port` is that of its page. */
+export async function share(scene: Scene, host: LanHost, kind: PayloadKind): Promise<Giver & { port: number }> {
+  const payload = writePayload(kind, scene.newFolder("data"));
+  const child = startLocalbt(scene, ["share", join(payload.directory, payload.name), "--json"], host);
+  const { port } = await eventOf(child, "ready", readyMs);
+  return { host, payload, child, port: Number(port) };
+}
+
+/** A host with `tracker` and `seed`, and torrents for others. */
+export interface SeedingGiver extends Giver {
+  /** Writes a torrent with an address of the tracker, or with none. */
+  torrentFor(trackerHost?: string): string;
+}
+
+/** The seeder announces to the tracker beside it by the host's address, or by the one that is given. */
+export async function seedBesideTracker(
   scene: Scene,
   host: LanHost,
   kind: PayloadKind,
-  { announceHost = host.urlHost, args = [] }: { announceHost?: string; args?: readonly string[] } = {},
-): Promise<Giver> {
+  announceHost = host.urlHost,
+): Promise<SeedingGiver> {
   const payload = writePayload(kind, scene.newFolder("data"));
-  const { prefix } = host;
-  const tracker = startLocalbt(scene, ["tracker", "--port", "6969", "--json"], { prefix });
-  await eventOf(tracker, "ready", readyMs);
-  const torrentFor = (trackerHost: string) => {
+  const torrentFor = (trackerHost?: string) => {
+    const announce = trackerHost === undefined ? [] : [`http://${trackerHost}:${trackerPort}/announce`];
     const path = join(scene.newFolder("torrent"), `${payload.name}.torrent`);
-    Deno.writeFileSync(path, referenceTorrent(payload, [`http://${trackerHost}:6969/announce`]).bytes);
+    Deno.writeFileSync(path, referenceTorrent(payload, announce).bytes);
     return path;
   };
-  const seed = ["seed", torrentFor(announceHost), "--data", payload.directory, "--json", ...args];
-  const seeder = startLocalbt(scene, seed, { prefix });
-  await eventOf(seeder, "ready", readyMs);
+  const tracker = startLocalbt(scene, ["tracker", "--port", String(trackerPort), "--json"], host);
+  await eventOf(tracker, "ready", readyMs);
+  const seed = ["seed", torrentFor(announceHost), "--data", payload.directory, "--json"];
+  const child = startLocalbt(scene, seed, host);
+  await eventOf(child, "ready", readyMs);
   await eventOf(tracker, "announce", readyMs);
-  return { host, payload, torrent: torrentFor(host.urlHost), torrentFor };
+  return { host, payload, child, torrentFor };
 }
 
-/** One host's download, which goes on giving to the others once it is done. */
+/** One host's `get` or `download`, which goes on giving to the others once it is done. */
 export class Taker {
   readonly host: LanHost;
   readonly target: string;
   readonly #scene: Scene;
-  readonly #giver: Giver;
-  readonly #args: readonly string[];
+  readonly #payload: Payload;
+  readonly #words: readonly string[];
   child: Child;
 
-  constructor(scene: Scene, host: LanHost, giver: Giver, args: readonly string[] = []) {
+  /** @param words the command and what tells it from where: `["get"]`, `["get", "10.77.0.1"]` */
+  constructor(scene: Scene, host: LanHost, { payload }: Giver, words: readonly string[]) {
     this.#scene = scene;
     this.host = host;
-    this.#giver = giver;
-    this.#args = args;
+    this.#payload = payload;
+    this.#words = words;
     this.target = scene.newFolder("target");
     this.child = this.#start();
   }
 
   #start(): Child {
-    const args = ["download", this.#giver.torrent, "--output", this.target, "--seed", "--json", ...this.#args];
-    return startLocalbt(this.#scene, args, { prefix: this.host.prefix });
+    return startLocalbt(this.#scene, [...this.#words, "--output", this.target, "--seed", "--json"], this.host);
   }
 
   /** Ends the program without a goodbye. */
@@ -79,7 +92,7 @@ export class Taker {
     this.child = this.#start();
   }
 
-  /** Waits until it says how much it has, and that is at least this. */
+  /** Waits until it has at least so many bytes. */
   async hasBytes(count: number): Promise<void> {
     await eventOf(this.child, "progress", deadlineMs, ({ bytes }) => Number(bytes) >= count);
   }
@@ -87,13 +100,13 @@ export class Taker {
   /** Waits for its end and compares every byte. @returns what its `done` says */
   async finished(): Promise<{ downloadedBytes: number }> {
     const { downloadedBytes } = await eventOf(this.child, "done", deadlineMs);
-    assertHoldsPayload(this.#giver.payload, this.target);
+    assertHoldsPayload(this.#payload, this.target);
     return { downloadedBytes: Number(downloadedBytes) };
   }
 }
 
 /** Waits until all have it. @returns how many copies the giver put on its cable, headers included */
-export async function copiesSent(giver: Giver, takers: readonly Taker[]): Promise<number> {
+export async function copiesSent({ host, payload }: Giver, takers: readonly Taker[]): Promise<number> {
   await Promise.all(takers.map((taker) => taker.finished()));
-  return await giver.host.sentBytes() / giver.payload.totalLength;
+  return await host.sentBytes() / payload.totalLength;
 }
