@@ -6,7 +6,7 @@ import { join } from "../interop/path.ts";
 import { singleFile, writePayload } from "../interop/payload.ts";
 import type { Scene } from "../interop/scene.ts";
 import { waitFor } from "../interop/wait.ts";
-import { copiesSent, give, Taker } from "../lan/room.ts";
+import { copiesSent, share, Taker } from "../lan/room.ts";
 import { type Contender, contest } from "./contest.ts";
 import { type Row, type Sample, withGoal } from "./report.ts";
 import { MiB, openBenchScene } from "./stage.ts";
@@ -46,10 +46,13 @@ function withBoundGoal(row: Row): Row {
 async function runSwarm(length: number): Promise<Sample> {
   await using scene = await openBenchScene();
   const lan = await Lan.open(scene);
-  const giver = await give(scene, await lan.addHost(cable), singleFile(length, MiB / 4, 11));
+  const giver = await share(scene, await lan.addHost(cable), singleFile(length, MiB / 4, 11));
   const hosts = await addHosts(lan, takerCount);
   const startedAt = performance.now();
-  const copies = await copiesSent(giver, hosts.map((host) => new Taker(scene, host, giver)));
+  const copies = await copiesSent(
+    giver,
+    hosts.map((host) => new Taker(scene, host, giver, ["get", giver.payload.name])),
+  );
   return sampleOf(startedAt, length, copies);
 }
 

@@ -1,15 +1,15 @@
 import { assert, assertGreater, assertLess } from "@std/assert";
 import { testOn } from "../interop/installed.ts";
 import { Lan } from "../interop/lan.ts";
-import type { LanHost } from "../interop/lan_host.ts";
+import type { HostOptions, LanHost } from "../interop/lan_host.ts";
 import { linkRates, networkNamespaces, packetFilter } from "../interop/network_tools.ts";
 import { singleFile } from "../interop/payload.ts";
 import { Scene } from "../interop/scene.ts";
-import { copiesSent, give, Taker } from "./room.ts";
+import { copiesSent, type Giver, share, Taker } from "./room.ts";
 
 const needs = [networkNamespaces, linkRates];
 /** The source's cable is what all wait for. */
-const cable = { upMbit: 100, downMbit: 1000 };
+const cable: HostOptions = { upMbit: 100, downMbit: 1000 };
 const length = 24_000_000;
 const kind = singleFile(length, 256 * 1024, 11);
 /** What a swarm has to stay below where a plain server sends as many copies as there are hosts. */
@@ -21,30 +21,43 @@ async function addHosts(lan: Lan, count: number): Promise<LanHost[]> {
   return hosts;
 }
 
-testOn(needs, "four hosts at once cost the source hardly more than one", async () => {
+function takeAll(scene: Scene, hosts: readonly LanHost[], giver: Giver, words: readonly string[]): Taker[] {
+  return hosts.map((host) => new Taker(scene, host, giver, words));
+}
+
+testOn(needs, "four hosts that know no address cost the source hardly more than one", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
-  const giver = await give(scene, await lan.addHost(cable), singleFile(64_000_000, 256 * 1024, 12));
-  const takers = (await addHosts(lan, 4)).map((host) => new Taker(scene, host, giver));
+  const giver = await share(scene, await lan.addHost(cable), singleFile(64_000_000, 256 * 1024, 12));
+  const takers = takeAll(scene, await addHosts(lan, 4), giver, ["get", giver.payload.name]);
   // the time bound of the whole swarm, told without a clock: what has to leave the source is what all wait for
   assertLess(await copiesSent(giver, takers), 1.3);
+});
+
+testOn([...needs, packetFilter], "hosts without multicast are told the source's address", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  await lan.dropMulticast();
+  const giver = await share(scene, await lan.addHost(cable), kind);
+  const takers = takeAll(scene, await addHosts(lan, 4), giver, ["get", giver.host.address]);
+  assertLess(await copiesSent(giver, takers), fewCopies);
 });
 
 testOn([...needs, packetFilter], "a host that lets nobody in gets everything, and gives too", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
-  const giver = await give(scene, await lan.addHost(cable), kind);
-  const hosts = [await lan.addHost({ ...cable, onlyDials: true }), ...await addHosts(lan, 3)];
-  const takers = hosts.map((host) => new Taker(scene, host, giver));
+  const giver = await share(scene, await lan.addHost(cable), kind);
+  const locked = await lan.addHost({ ...cable, onlyDials: true });
+  const takers = takeAll(scene, [locked, ...await addHosts(lan, 3)], giver, ["get", giver.payload.name]);
   assertLess(await copiesSent(giver, takers), fewCopies);
-  assertGreater(await hosts[0]!.sentBytes(), length / 5);
+  assertGreater(await locked.sentBytes(), length / 5);
 });
 
 testOn(needs, "a host that is killed goes on from where it was", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
-  const giver = await give(scene, await lan.addHost(cable), kind);
-  const [leaver, ...others] = (await addHosts(lan, 4)).map((host) => new Taker(scene, host, giver));
+  const giver = await share(scene, await lan.addHost(cable), kind);
+  const [leaver, ...others] = takeAll(scene, await addHosts(lan, 4), giver, ["get", giver.payload.name]);
   assert(leaver);
   await leaver.hasBytes(length / 3);
   await leaver.kill();
@@ -56,8 +69,8 @@ testOn(needs, "a host that is killed goes on from where it was", async () => {
 testOn(needs, "a host whose cable was pulled goes on when it is back", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
-  const giver = await give(scene, await lan.addHost(cable), kind);
-  const [leaver, ...others] = (await addHosts(lan, 4)).map((host) => new Taker(scene, host, giver));
+  const giver = await share(scene, await lan.addHost(cable), kind);
+  const [leaver, ...others] = takeAll(scene, await addHosts(lan, 4), giver, ["get", giver.payload.name]);
   assert(leaver);
   await leaver.hasBytes(length / 3);
   await leaver.host.unplug();
@@ -66,10 +79,12 @@ testOn(needs, "a host whose cable was pulled goes on when it is back", async () 
   assertLess((await leaver.finished()).downloadedBytes, length * 1.1);
 });
 
-testOn(needs, "hosts without IPv4 share", async () => {
-  await using scene = await Scene.open();
-  const lan = await Lan.open(scene, { addressing: "ipv6" });
-  const giver = await give(scene, await lan.addHost(cable), kind);
-  const takers = (await addHosts(lan, 3)).map((host) => new Taker(scene, host, giver));
-  assertLess(await copiesSent(giver, takers), fewCopies);
-});
+for (const addressing of ["ipv6", "link-local"] as const) {
+  testOn(needs, `hosts without IPv4 share: ${addressing}`, async () => {
+    await using scene = await Scene.open();
+    const lan = await Lan.open(scene, { addressing });
+    const giver = await share(scene, await lan.addHost(cable), kind);
+    const takers = takeAll(scene, await addHosts(lan, 3), giver, ["get", giver.payload.name]);
+    assertLess(await copiesSent(giver, takers), fewCopies);
+  });
+}
