@@ -40,6 +40,11 @@ export interface MetainfoFile {
   readonly isExecutable: boolean;
 }
 
+/** Whether the file has bytes of its own on the disk, or is made empty there. */
+export function isOnDisk(file: Pick<MetainfoFile, "isPadding" | "isSymlink">): boolean {
+  return !file.isPadding && !file.isSymlink;
+}
+
 export interface Metainfo {
   readonly infoHash: InfoHash;
   /** The raw bytes of `info`, as they were. */
@@ -170,7 +175,6 @@ function readFiles(nodes: readonly BencodeNode[], name: string): MetainfoFile[] 
     return { names: [name, ...readPath(entries)], file: { ...attributes, length } };
   });
   // What never gets to the disk takes no name away from what does.
-  const isOnDisk = (file: { isPadding: boolean; isSymlink: boolean }) => !file.isPadding && !file.isSymlink;
   const paths = mapFilePaths(files.filter(({ file }) => isOnDisk(file)).map(({ names }) => names)).values();
   return files.map(({ names, file }) =>
     isOnDisk(file) ? { ...paths.next().value!, ...file } : { path: names.map(safePart), ...file }

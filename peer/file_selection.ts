@@ -51,6 +51,15 @@ export class FileSelection {
     return this.#wanted === undefined;
   }
 
+  /** Bytes of wanted pieces that belong to no wanted file. */
+  get asideBytes(): number {
+    const { length, count } = this.pieces;
+    if (count === 0) return 0;
+    const last = (length - 1) as PieceIndex;
+    const shortBy = this.pieces.has(last) ? this.#layout.pieceLength - this.#layout.lengthOfPiece(last) : 0;
+    return count * this.#layout.pieceLength - shortBy - this.totalBytes;
+  }
+
   isWanted(fileIndex: number): boolean {
     return this.#wanted === undefined || this.#wanted[fileIndex] === 1;
   }

@@ -86,7 +86,16 @@ export function decodeResume(
  *
  * @param name the torrent's safe name
  */
-export function resumeFileName({ name, infoHash }: { name: string; infoHash: InfoHash }): string {
+export function resumeFileName(torrent: { name: string; infoHash: InfoHash }): string {
+  return hiddenName(torrent, "localbt-resume");
+}
+
+/** The name of the part file, beside it. @param name as above */
+export function partFileName(torrent: { name: string; infoHash: InfoHash }): string {
+  return hiddenName(torrent, "localbt-parts");
+}
+
+function hiddenName({ name, infoHash }: { name: string; infoHash: InfoHash }, ending: string): string {
   const encoder = new TextEncoder();
   let stem = "";
   let byteLength = 0;
@@ -95,7 +104,7 @@ export function resumeFileName({ name, infoHash }: { name: string; infoHash: Inf
     if (byteLength > stemBytesMax) break;
     stem += character;
   }
-  return `.${stem}.${infoHash.slice(0, 8)}.localbt-resume`;
+  return `.${stem}.${infoHash.slice(0, 8)}.${ending}`;
 }
 
 /** UTF-8 bytes of the torrent's name in the resume file's: with its ends and a `.tmp` it stays below 255. */

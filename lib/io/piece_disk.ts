@@ -4,14 +4,15 @@
  */
 import fs from "node:fs";
 import { type Bytes, equalBytes } from "../bytes.ts";
-import { idLength } from "../ids.ts";
+import { idLength, type PieceIndex } from "../ids.ts";
 import { type FileSpan, Layout } from "../layout.ts";
 import { blockLength, hashBufferBytes } from "../limits.ts";
 import { codeOf, describeFailure, type DiskFailure } from "./disk_error.ts";
 import { FileHandles } from "./file_handles.ts";
 import { FileSequence } from "./file_sequence.ts";
 import { isZero, PieceHasher, sha1 } from "./piece_hasher.ts";
-import { type FileTable, PieceStatus } from "./piece_job.ts";
+import { type FileTable, FileUse, PieceStatus } from "./piece_job.ts";
+import { inPartFile, placesOf, touchesIgnored } from "./piece_places.ts";
 
 /** A call of the file system that failed, with its path; thrown to the worker's loop only. */
 export class DiskFault extends Error {
@@ -35,7 +36,7 @@ export class PieceDisk {
 
   open(table: FileTable): void {
     this.#tables.set(table.id, {
-      table,
+      table: table.aside === undefined ? table : { ...table, paths: [...table.paths, table.aside.path] },
       layout: new Layout({ pieceLength: table.pieceLength, fileLengths: table.lengths }),
     });
   }
@@ -58,9 +59,12 @@ export class PieceDisk {
     const index = pieceIn(layout, piece);
     const content = bytes.subarray(0, layout.lengthOfPiece(index));
     if (!equalBytes(sha1(content), hashIn(table, piece))) return false;
-    for (const span of layout.spansOfPiece(index)) {
+    for (const span of placesOf(table, layout, { offset: layout.pieceOffset(index), length: content.length })) {
       const path = table.paths[span.fileIndex];
       if (path === "") continue;
+      if ((table.aside?.uses[span.fileIndex] ?? FileUse.wanted) !== FileUse.wanted) {
+        throw new Error(`piece ${piece} would be written to a file that nobody asked for`);
+      }
       try {
         const descriptor = this.#handles.toWrite(table, span.fileIndex);
         writeAll(descriptor, content.subarray(span.rangeOffset, span.rangeOffset + span.length), span.fileOffset);
@@ -78,10 +82,21 @@ export class PieceDisk {
    */
   read(tableId: number, { offset, target }: { offset: number; target: Bytes }): void {
     const { table, layout } = this.#table(tableId);
-    for (const span of layout.spansOf({ offset, length: target.length })) {
+    for (const span of placesOf(table, layout, { offset, length: target.length })) {
       const part = target.subarray(span.rangeOffset, span.rangeOffset + span.length);
       if (this.#readSpan(table, span, part) < part.length) throw shortFile(table, span);
     }
+  }
+
+  /**
+   * Brings a piece whose bytes are partly in the part file to where they belong now: wanted files get theirs.
+   *
+   * @returns whether the piece was right
+   * @throws DiskFault
+   */
+  settle(tableId: number, { piece }: { piece: number }): boolean {
+    const { table, layout } = this.#table(tableId);
+    return this.store(tableId, { piece, bytes: this.#gather(table, layout, pieceIn(layout, piece)) });
   }
 
   /** The hashes of `count` pieces from `first`, 20 bytes each. @throws DiskFault */
@@ -89,7 +104,7 @@ export class PieceDisk {
     const { table, layout } = this.#table(tableId);
     const hashes = new Uint8Array(count * idLength);
     for (let i = 0; i < count; i++) {
-      const short = this.#feedPiece(table, layout, first + i);
+      const short = this.#feed(table, layout.spansOfPiece(pieceIn(layout, first + i)));
       if (short !== undefined) throw shortFile(table, short);
       hashes.set(this.#hasher.digest(), i * idLength);
     }
@@ -122,26 +137,53 @@ export class PieceDisk {
   }
 
   #statusOf(table: FileTable, layout: Layout, piece: number): PieceStatus {
-    const short = this.#feedPiece(table, layout, piece, { absentIsShort: true });
-    if (short !== undefined) {
-      this.#hasher.reset();
-      return PieceStatus.absent;
+    const inFiles = this.#statusInFiles(table, layout, piece);
+    if (inFiles === PieceStatus.good || (table.aside?.positions[piece] ?? 0) === 0) return inFiles;
+    const index = pieceIn(layout, piece);
+    const range = { offset: layout.pieceOffset(index), length: layout.lengthOfPiece(index) };
+    if (this.#isRight(table, piece, placesOf(table, layout, range))) return PieceStatus.aside;
+    return equalBytes(sha1(this.#gather(table, layout, index)), hashIn(table, piece)) ? PieceStatus.scattered : inFiles;
+  }
+
+  /** Whether the bytes at these places are there and have the hash of the piece; undefined when they are not there. */
+  #isRight(table: FileTable, piece: number, places: readonly FileSpan[]): boolean | undefined {
+    if (this.#feed(table, places, { absentIsShort: true }) === undefined) {
+      return equalBytes(this.#hasher.digest(), hashIn(table, piece));
     }
-    if (equalBytes(this.#hasher.digest(), hashIn(table, piece))) return PieceStatus.good;
+    this.#hasher.reset();
+    return undefined;
+  }
+
+  #statusInFiles(table: FileTable, layout: Layout, piece: number): PieceStatus {
+    const index = pieceIn(layout, piece);
+    if (touchesIgnored(table, layout, index)) return PieceStatus.absent;
+    const isRight = this.#isRight(table, piece, layout.spansOfPiece(index));
+    if (isRight === undefined) return PieceStatus.absent;
+    if (isRight) return PieceStatus.good;
     // Only a download asks whether it may go on with what is there.
     return table.writable && this.#hasGap(table, layout, piece) ? PieceStatus.badWithGap : PieceStatus.bad;
   }
 
-  /** Feeds the piece to the hasher; returns the span that is not wholly on disk, if there is one. */
-  #feedPiece(
-    table: FileTable,
-    layout: Layout,
-    piece: number,
-    { absentIsShort = false } = {},
-  ): FileSpan | undefined {
+  /**
+   * The bytes of a piece whose selection has changed since it was stored: a stretch is in the part file unless there are
+   * but zeros, and else in its file. Whoever asks compares the hash.
+   */
+  #gather(table: FileTable, layout: Layout, piece: PieceIndex): Bytes {
+    const content = new Uint8Array(layout.lengthOfPiece(piece));
+    for (const span of layout.spansOfPiece(piece)) {
+      const target = content.subarray(span.rangeOffset, span.rangeOffset + span.length);
+      target.fill(0, this.#readPresent(table, inPartFile(table, piece, span), target));
+      if (!isZero(target) || table.aside!.uses[span.fileIndex] === FileUse.ignored) continue;
+      target.fill(0, this.#readPresent(table, span, target));
+    }
+    return content;
+  }
+
+  /** Feeds what lies at these places to the hasher; returns the place that is not wholly on disk, if there is one. */
+  #feed(table: FileTable, places: readonly FileSpan[], { absentIsShort = false } = {}): FileSpan | undefined {
     const buffer = this.#buffer;
     let filled = 0;
-    for (const span of layout.spansOfPiece(pieceIn(layout, piece))) {
+    for (const span of places) {
       for (let done = 0; done < span.length;) {
         const length = Math.min(span.length - done, buffer.length - filled);
         const target = buffer.subarray(filled, filled + length);

@@ -10,7 +10,7 @@ import type { Layout } from "../layout.ts";
 import { hashJobBytes } from "../limits.ts";
 import { errorOfFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
-import type { FileTable } from "./piece_job.ts";
+import type { AsideTable, FileTable } from "./piece_job.ts";
 import { bytesOf, type PiecePool } from "./piece_pool.ts";
 import type { PieceRun, PieceRuns } from "./piece_runs.ts";
 
@@ -28,6 +28,7 @@ export interface PieceFilesOptions {
   /** 20 bytes a piece; left out where they are to be found. */
   readonly hashes?: Uint8Array | undefined;
   readonly writable: boolean;
+  readonly aside?: AsideTable | undefined;
 }
 
 export class PieceFiles {
@@ -38,7 +39,7 @@ export class PieceFiles {
   /** For what is done on this thread; opened when that happens first. */
   #ownDisk: PieceDisk | undefined;
 
-  constructor({ pool, layout, paths, lengths, hashes, writable }: PieceFilesOptions) {
+  constructor({ pool, layout, paths, lengths, hashes, writable, aside }: PieceFilesOptions) {
     this.#pool = pool;
     this.#layout = layout;
     this.#table = {
@@ -47,6 +48,7 @@ export class PieceFiles {
       pieceLength: layout.pieceLength,
       hashes: hashes === undefined ? undefined : sharedCopy(hashes),
       writable,
+      aside,
     };
     this.#tableId = pool.open(this.#table);
   }
@@ -93,6 +95,16 @@ export class PieceFiles {
    */
   storeNow(piece: PieceIndex, bytes: Bytes): boolean {
     return this.#onThisThread((disk) => disk.store(this.#tableId, { piece, bytes }));
+  }
+
+  /**
+   * Brings a piece that was found scattered to where it belongs, at once and on this thread.
+   *
+   * @returns whether the piece was right
+   * @throws UserError on a disk error
+   */
+  settleNow(piece: PieceIndex): boolean {
+    return this.#onThisThread((disk) => disk.settle(this.#tableId, { piece }));
   }
 
   /** Whether a file exists and holds something else than zeros; rejects with UserError. */

@@ -7,6 +7,29 @@ import type { Bytes } from "../bytes.ts";
 import type { DiskFailure } from "./disk_error.ts";
 import type { SharedSweepMemory } from "./shared_sweep.ts";
 
+/** What may be done with a file of a torrent that is downloaded in part. */
+export const FileUse = {
+  /** Nobody asked for it, and it was not there at the start: it is not opened. */
+  ignored: 0,
+  /** Nobody asked for it, but it is there. */
+  readOnly: 1,
+  wanted: 2,
+} as const;
+export type FileUse = typeof FileUse[keyof typeof FileUse];
+
+/** Where bytes are kept that belong to files that nobody asked for, but lie in pieces that are wanted. */
+export interface AsideTable {
+  /** Absolute path of the part file. */
+  readonly path: string;
+  /** By file: a FileUse. */
+  readonly uses: Uint8Array;
+  /**
+   * By piece: where it would begin in the part file if all of it lay there; 0 while it lies in its files. Shared by all
+   * threads, written by the main thread before it gives the job to which it matters.
+   */
+  readonly positions: Float64Array<SharedArrayBuffer>;
+}
+
 /** The files under one torrent, sent to each worker once. */
 export interface FileTable {
   readonly id: number;
@@ -18,6 +41,8 @@ export interface FileTable {
   readonly hashes: Uint8Array | undefined;
   /** Files may be made and written; links are then refused. */
   readonly writable: boolean;
+  /** Where not all files are wanted, or were not before. */
+  readonly aside?: AsideTable | undefined;
 }
 
 /** What a check found out about a piece. */
@@ -29,6 +54,10 @@ export const PieceStatus = {
   badWithGap: 2,
   /** Wrong, with data in every block. */
   bad: 3,
+  /** Good, with the bytes of unwanted files in the part file. */
+  aside: 4,
+  /** Good, but bytes of wanted files, too, are in the part file: they are to be brought to their places. */
+  scattered: 5,
 } as const;
 export type PieceStatus = typeof PieceStatus[keyof typeof PieceStatus];
 

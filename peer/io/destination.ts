@@ -10,7 +10,7 @@ import { dirname, join, resolve, sep } from "node:path";
 import { formatSize } from "../../lib/cli/text.ts";
 import { UserError } from "../../lib/errors.ts";
 import { codeOf, diskError, isAbsence } from "../../lib/io/disk_error.ts";
-import type { Metainfo, MetainfoFile } from "../../lib/metainfo.ts";
+import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 
 /** What is at the path of a file. */
 export interface FileState {
@@ -24,11 +24,6 @@ export interface FileState {
 
 const absent: FileState = { length: -1, mtimeMs: 0, allocated: 0 };
 const isWindows = Deno.build.os === "windows";
-
-/** Whether the file has bytes of its own on the disk, or is made empty there. */
-export function isOnDisk(file: MetainfoFile): boolean {
-  return !file.isPadding && !file.isSymlink;
-}
 
 /** Absolute paths of the files to download; empty for padding and links. */
 export function destinationPaths(metainfo: Metainfo, directory: string): string[] {
@@ -79,24 +74,43 @@ export function destinationState(path: string): FileState {
 
 const linkReason = "a link is in the way, and a download does not follow links";
 
-/** What is at each path to write to. @throws UserError where a link, or something else, is in the way */
-export function surveyDestination(metainfo: Metainfo, directory: string): FileState[] {
+/**
+ * What is at each path to write to.
+ *
+ * @param isWanted whether a file, by its index, is to be downloaded; what is in the way of the others counts as nothing
+ * @throws UserError where a link, or something else, is in the way
+ */
+export function surveyDestination(
+  { metainfo, directory, isWanted }: {
+    metainfo: Metainfo;
+    directory: string;
+    isWanted: (fileIndex: number) => boolean;
+  },
+): FileState[] {
   const root = resolve(directory);
   const folders = new Map<string, boolean>();
-  return metainfo.files.map((file) => {
-    if (!isOnDisk(file)) return absent;
+  const stateOfPath = (path: readonly string[]) => {
     let folder = root;
-    for (const part of file.path.slice(0, -1)) {
+    for (const part of path.slice(0, -1)) {
       folder = join(folder, part);
       if (!folders.has(folder)) folders.set(folder, isRealFolder(folder));
       if (folders.get(folder) === false) return absent;
     }
-    return destinationState(join(folder, file.path[file.path.length - 1]));
+    return destinationState(join(folder, path[path.length - 1]));
+  };
+  return metainfo.files.map((file, i) => {
+    if (!isOnDisk(file)) return absent;
+    try {
+      return stateOfPath(file.path);
+    } catch (error) {
+      if (error instanceof UserError && !isWanted(i)) return absent;
+      throw error;
+    }
   });
 }
 
 /**
- * Makes the download folder and the folders in it, one by one, and the files that have no bytes.
+ * Makes the download folder and the folders of wanted files in it, one by one, and those of the files that have no bytes.
  *
  * @param isWanted whether a file, by its index, is to be downloaded
  * @throws UserError
@@ -112,7 +126,7 @@ export function prepareDestination(
   makeRoot(root);
   const made = new Set<string>();
   metainfo.files.forEach((file, i) => {
-    if (!isOnDisk(file)) return;
+    if (!isOnDisk(file) || !isWanted(i)) return;
     let folder = root;
     for (const part of file.path.slice(0, -1)) {
       folder = join(folder, part);
@@ -120,15 +134,21 @@ export function prepareDestination(
       if (!isRealFolder(folder)) makeFolder(folder);
       made.add(folder);
     }
-    if (file.length === 0 && isWanted(i)) makeEmptyFile(join(folder, file.path[file.path.length - 1]));
+    if (file.length === 0) makeEmptyFile(join(folder, file.path[file.path.length - 1]));
   });
 }
 
-/** Sets the executable bit of the files that have it in the torrent, for whoever may read them. */
-export function markExecutables(metainfo: Metainfo, directory: string): void {
+/** Sets the executable bit of the wanted files that have it in the torrent, for whoever may read them. */
+export function markExecutables(
+  { metainfo, directory, isWanted }: {
+    metainfo: Metainfo;
+    directory: string;
+    isWanted: (fileIndex: number) => boolean;
+  },
+): void {
   if (isWindows) return;
   destinationPaths(metainfo, directory).forEach((path, i) => {
-    if (path === "" || !metainfo.files[i].isExecutable) return;
+    if (path === "" || !isWanted(i) || !metainfo.files[i].isExecutable) return;
     try {
       const mode = lstat(path)?.mode;
       if (mode !== undefined && mode !== null) Deno.chmodSync(path, (mode | ((mode & 0o444) >> 2)) & 0o777);

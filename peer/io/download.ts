@@ -4,11 +4,13 @@ import { ProgressLine } from "../../lib/cli/progress.ts";
 import { formatDuration, formatRate, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
+import type { FileSelection } from "../file_selection.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import type { MetadataTask } from "./metadata_task.ts";
 import { PeerReport } from "./peer_report.ts";
 import { type SeedingBounds, waitForSeedingEnd } from "./seeding_end.ts";
-import type { Session } from "./session.ts";
+import type { OpenTorrent, Session } from "./session.ts";
+import type { Storage } from "./storage.ts";
 import type { Transfer, TransferEvent } from "./transfer.ts";
 
 /** Milliseconds between two looks at the transfer: progress, and whether it still moves. */
@@ -21,6 +23,7 @@ export class Download {
   readonly transfer: Transfer;
   readonly #context: Context;
   readonly #metainfo: Metainfo;
+  readonly #storage: Storage;
   readonly #startedAt: number;
   readonly #report: PeerReport;
   readonly #ended = Promise.withResolvers<void>();
@@ -30,27 +33,32 @@ export class Download {
     context: Context,
     session: Session,
     metainfo: Metainfo,
-    values: { output: string; noResume: boolean; strategy: PickStrategy },
+    { output, noResume, strategy, selection }: {
+      output: string;
+      noResume: boolean;
+      strategy: PickStrategy;
+      selection: FileSelection;
+    },
     fetched?: MetadataTask,
   ): Promise<Download> {
-    const resume = !values.noResume;
-    const opened = await session.open(metainfo, { directory: values.output, mode: "download", resume });
+    const opened = await session.open(metainfo, { directory: output, mode: "download", selection, resume: !noResume });
     return new Download(
       context,
-      metainfo,
-      values.output,
-      (onEvent) => session.start({ ...opened, strategy: values.strategy, isSeedOnly: false, fetched, onEvent }),
+      opened,
+      output,
+      (onEvent) => session.start({ ...opened, strategy, isSeedOnly: false, fetched, onEvent }),
     );
   }
 
   private constructor(
     context: Context,
-    metainfo: Metainfo,
+    { metainfo, storage }: OpenTorrent,
     directory: string,
     start: (onEvent: (event: TransferEvent) => void) => Transfer,
   ) {
     this.#context = context;
     this.#metainfo = metainfo;
+    this.#storage = storage;
     this.#startedAt = context.now();
     this.#report = new PeerReport(context);
     this.#path = `${directory}/${safeText(metainfo.name)}`;
@@ -87,7 +95,7 @@ export class Download {
     const progress = new ProgressLine(this.#context);
     await waitForSeedingEnd(bounds, {
       stop: this.#context.stop,
-      ratio: () => this.#stats().uploadedBytes / this.#metainfo.totalLength,
+      ratio: () => this.#stats().uploadedBytes / Math.max(1, this.#stats().totalBytes),
       onSecond: () => this.#show(progress),
     });
     progress.finish();
@@ -160,13 +168,16 @@ export class Download {
 
   #tellDone(): void {
     const seconds = (this.#context.now() - this.#startedAt) / 1000;
-    const { downloadedBytes, uploadedBytes } = this.#stats();
+    const { totalBytes, downloadedBytes, uploadedBytes } = this.#stats();
     const path = this.#path;
-    this.#context.event("done", { path, bytes: this.#metainfo.totalLength, downloadedBytes, uploadedBytes, seconds });
+    this.#context.event("done", { path, bytes: totalBytes, downloadedBytes, uploadedBytes, seconds });
     if (!this.#context.json) this.#context.out(`${path}\n`);
     const rate = downloadedBytes > 0
       ? ` in ${formatDuration(seconds * 1000)}, ${formatRate(downloadedBytes / seconds)}`
       : "";
-    this.#context.log(`all ${formatSize(this.#metainfo.totalLength)} are there and verified${rate}`);
+    this.#context.log(`all ${formatSize(totalBytes)} are there and verified${rate}`);
+    const { keptAside } = this.#storage;
+    if (keptAside === undefined) return;
+    this.#context.log(`${safeText(keptAside)} keeps what came along of other files, for when you select those too`);
   }
 }

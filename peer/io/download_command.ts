@@ -20,6 +20,7 @@ import type { Magnet } from "../../lib/magnet.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Download } from "./download.ts";
+import { chooseFiles, parseFileWish } from "./file_choice.ts";
 import { fetchMagnet, readMagnet } from "./magnet_source.ts";
 import { describeSeedingEnd, type SeedingBounds } from "./seeding_end.ts";
 import { resolvePeers, Session } from "./session.ts";
@@ -32,6 +33,10 @@ export const downloadOptions = {
     help: "which piece comes next: rarest-first, sequential or random",
     choices: ["rarest-first", "sequential", "random"],
     default: "rarest-first",
+  }),
+  select: texts({
+    value: "FILES",
+    help: "only these files: 1-3,5 as info numbers them, or '*.mkv'",
   }),
   maxPeers: count({ value: "N", help: "peers connected at once (default: 600)", min: 1 }),
   peer: texts({ value: "HOST:PORT", help: "a peer to connect to, besides those of the tracker" }),
@@ -59,6 +64,7 @@ export const downloadCommand = command({
     "localbt download -o dest holiday.torrent",
     "localbt download --peer 192.168.1.20:6881 --seed holiday.torrent",
     'localbt download "magnet:?xt=urn:btih:…"',
+    "localbt download --select 1-3,5 --select '*.jpg' holiday.torrent",
   ],
   run: (context, values, [operand]) => downloadOperand(context, values, operand),
 });
@@ -82,6 +88,7 @@ export async function fetchTorrent(
   values: DownloadValues,
   { peers, ...source }: ({ metainfo: Metainfo } | { magnet: Magnet }) & { peers: readonly Endpoint[] },
 ): Promise<ExitCode> {
+  const wish = parseFileWish(values.select);
   const endpoints = [...peers, ...await resolvePeers(values.peer)];
   const bounds: SeedingBounds = { seedTimeMs: values.seedTime, seedRatio: values.seedRatio };
   const seedsAfter = values.seed || bounds.seedTimeMs !== undefined || bounds.seedRatio !== undefined;
@@ -91,7 +98,15 @@ export async function fetchTorrent(
       ? { metainfo: source.metainfo, fetched: undefined }
       : await fetchMagnet(context, session, { ...source, peers: endpoints, timeoutMs: values.timeout });
     if (torrent === undefined) return ExitCode.done; // the person stopped it
-    const download = await Download.begin(context, session, torrent.metainfo, values, torrent.fetched);
+    const selectOnly = "magnet" in source ? source.magnet.selectOnly : undefined;
+    const selection = chooseFiles(torrent.metainfo, { wish, selectOnly });
+    const download = await Download.begin(
+      context,
+      session,
+      torrent.metainfo,
+      { ...values, selection },
+      torrent.fetched,
+    );
     download.transfer.apply({ kind: "peersFound", endpoints, source: "user" });
     context.log(
       `when all is there it ${seedsAfter ? `goes on seeding ${describeSeedingEnd(bounds)}` : "ends"}`,

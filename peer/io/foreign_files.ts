@@ -9,6 +9,8 @@ import type { Layout } from "../../lib/layout.ts";
 import { blockLength } from "../../lib/limits.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import { UserError } from "../../lib/errors.ts";
+import type { Metainfo } from "../../lib/metainfo.ts";
+import type { FileState } from "./destination.ts";
 
 /** What is known of one file that exists on disk. */
 export interface ExistingFile {
@@ -47,9 +49,34 @@ export async function isForeign(
   return own.includes(PieceStatus.bad) || !statuses.includes(PieceStatus.good);
 }
 
-/** The refusal. */
-export function foreignFileError(path: string): UserError {
-  return new UserError(`write ${path}`, "a file of that name is there, and its data is not the torrent's", {
-    hint: "move it away, or download to another folder with -o",
-  });
+/**
+ * Looks at every file that is there.
+ *
+ * @param isExempt whether a file, by its index, need not be looked at: it is ours, or nothing is written to it
+ * @returns rejects with UserError at the first that is somebody's finished file
+ */
+export async function refuseForeign(
+  { files, layout }: Metainfo,
+  { states, statuses, isExempt, paths, hasData }: {
+    states: readonly FileState[];
+    statuses: Uint8Array;
+    isExempt: (fileIndex: number) => boolean;
+    paths: readonly string[];
+    hasData: (fileIndex: number) => Promise<boolean>;
+  },
+): Promise<void> {
+  let offset = 0;
+  for (const [fileIndex, file] of files.entries()) {
+    const { length } = states[fileIndex];
+    const existing = { fileIndex, offset, length, wantedLength: file.length };
+    offset += file.length;
+    if (length < 0 || isExempt(fileIndex) || !(await isForeign(existing, { layout, statuses, hasData }))) continue;
+    throw new UserError(
+      `write ${paths[fileIndex]}`,
+      "a file of that name is there, and its data is not the torrent's",
+      {
+        hint: "move it away, or download to another folder with -o",
+      },
+    );
+  }
 }

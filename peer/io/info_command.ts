@@ -7,6 +7,7 @@ import { type Endpoint, formatEndpoint } from "../../lib/endpoint.ts";
 import { ExitCode, ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
 import { type InfoHash, makePeerId } from "../../lib/ids.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
+import { isOnDisk } from "../../lib/metainfo.ts";
 import { formatMagnet, parseMagnet } from "../../lib/magnet.ts";
 
 /** What is told; a magnet link leaves most of it open, which is null. The keys are those of `--json`. */
@@ -24,8 +25,8 @@ interface Info {
   createdBy: string | null;
   /** Unix time in seconds. */
   creationDate: number | null;
-  /** Path below the download folder, with `/` between its parts. */
-  files: { path: string; length: number }[] | null;
+  /** Path below the download folder, with `/` between its parts; the number is that of `download --select`. */
+  files: { number: number; path: string; length: number }[] | null;
   magnet: string;
   peers?: Endpoint[];
 }
@@ -73,8 +74,9 @@ async function infoOfTorrent(path: string): Promise<Info> {
     comment: torrent.comment ?? null,
     createdBy: torrent.createdBy ?? null,
     creationDate: torrent.creationDate ?? null,
-    files: torrent.files.filter((file) => !file.isPadding && !file.isSymlink)
-      .map(({ path, length }) => ({ path: path.join("/"), length })),
+    files: torrent.files.flatMap((file, i) =>
+      isOnDisk(file) ? [{ number: i + 1, path: file.path.join("/"), length: file.length }] : []
+    ),
     magnet: formatMagnet({ infoHash, name, length: totalLength, trackers: announce.flat(), webSeeds }),
   };
 }
@@ -160,7 +162,10 @@ function describe(info: Info): string {
   if (info.files !== null) {
     rows.push(["Files", formatCount(info.files.length, "file")]);
     const width = Math.max(...info.files.map(({ length }) => formatSize(length).length));
-    for (const { path, length } of info.files) rows.push(["", `${formatSize(length).padStart(width)}  ${path}`]);
+    const numberWidth = String(info.files.at(-1)?.number ?? 0).length;
+    for (const { number, path, length } of info.files) {
+      rows.push(["", `${String(number).padStart(numberWidth)}  ${formatSize(length).padStart(width)}  ${path}`]);
+    }
   }
   if (info.peers !== undefined) {
     rows.push(["Peers", formatCount(info.peers.length, "active peer")]);

@@ -3,9 +3,9 @@ import type { Bitfield } from "../../lib/bitfield.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import type { PieceRun } from "../../lib/io/piece_runs.ts";
 import { resumeSampleCount } from "../../lib/limits.ts";
-import type { Metainfo } from "../../lib/metainfo.ts";
+import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import type { ResumeState } from "../resume.ts";
-import { type FileState, isOnDisk } from "./destination.ts";
+import type { FileState } from "./destination.ts";
 
 export interface CheckPlan {
   /** A PieceStatus for each piece; those to be hashed count as absent until they are. */

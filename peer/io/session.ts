@@ -16,6 +16,7 @@ import type { Metainfo } from "../../lib/metainfo.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import { RateMeter } from "../../lib/rate_meter.ts";
 import { Announcer } from "../announcer.ts";
+import type { FileSelection } from "../file_selection.ts";
 import { MetadataFetch } from "../metadata_fetch.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Torrent } from "../torrent.ts";
@@ -44,6 +45,8 @@ export interface SessionOptions {
 export interface OpenTorrent {
   readonly metainfo: Metainfo;
   readonly storage: Storage;
+  /** What is wanted; all of it without one. */
+  readonly selection?: FileSelection | undefined;
 }
 
 export class Session {
@@ -74,17 +77,18 @@ export class Session {
    */
   async open(
     metainfo: Metainfo,
-    { directory, paths, mode, resume = true, isTrusted = false }: {
+    { directory, paths, mode, selection, resume = true, isTrusted = false }: {
       directory: string;
       paths?: readonly string[];
       mode: "seed" | "download";
+      selection?: FileSelection;
       resume?: boolean;
       isTrusted?: boolean;
     },
   ): Promise<OpenTorrent & { have: Bitfield }> {
-    const storage = await Storage.open({ metainfo, directory, paths, mode, pool: this.#pool, resume });
+    const storage = await Storage.open({ metainfo, directory, paths, mode, selection, pool: this.#pool, resume });
     this.#storages.push(storage);
-    if (isTrusted) return { metainfo, storage, have: storage.assumeWhole() };
+    if (isTrusted) return { metainfo, storage, selection, have: storage.assumeWhole() };
     const { context } = this.#options;
     const progress = new ProgressLine(context);
     const meter = new RateMeter();
@@ -102,7 +106,7 @@ export class Session {
       });
     }, context.stop);
     progress.finish();
-    return { metainfo, storage, have };
+    return { metainfo, storage, selection, have };
   }
 
   /** Looks for peers of a magnet link and gets its metadata from them; `start` goes on with its connections. */
@@ -115,7 +119,7 @@ export class Session {
   }
 
   /** Puts a torrent to work. @param fetched how its metadata came, if that was by a magnet link */
-  start({ metainfo, storage, have, strategy, isSeedOnly, fetched, onEvent }: OpenTorrent & {
+  start({ metainfo, storage, selection, have, strategy, isSeedOnly, fetched, onEvent }: OpenTorrent & {
     have: Bitfield;
     strategy: PickStrategy;
     isSeedOnly: boolean;
@@ -132,6 +136,7 @@ export class Session {
       uploadLimiter: this.#uploadLimiter,
       random: this.#options.context.random,
       ...(fetched !== undefined && { roster: fetched.fetch.roster }),
+      ...(selection !== undefined && { selection }),
     });
     const link = fetched?.link;
     const transfer = this.engine.add({ torrent, storage, webSeeds: new WebSeedClient(metainfo), link, onEvent });

@@ -13,13 +13,12 @@ import { PieceStatus } from "../../lib/io/piece_job.ts";
 import { PieceFiles } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";
 import { PieceRuns } from "../../lib/io/piece_runs.ts";
-import type { Metainfo } from "../../lib/metainfo.ts";
+import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import {
   checkFreeSpace,
   destinationPaths,
   destinationState,
   type FileState,
-  isOnDisk,
   markExecutables,
   prepareDestination,
   sourcePaths,
@@ -27,11 +26,14 @@ import {
   surveyDestination,
 } from "./destination.ts";
 import { DiskPace } from "./disk_pace.ts";
-import { foreignFileError, isForeign } from "./foreign_files.ts";
+import { refuseForeign } from "./foreign_files.ts";
+import { PartFile } from "./part_file.ts";
 import { PieceCache } from "./piece_cache.ts";
 import { planCheck, runsOf, sampleOf, vouchedFiles } from "./piece_check.ts";
 import { flushFiles, ResumeFile } from "./resume_file.ts";
+import { FileSelection } from "../file_selection.ts";
 import type { ResumeState } from "../resume.ts";
+import { checkAside, settle } from "./aside_pieces.ts";
 
 /** Milliseconds for 1 MiB read from memory into fresh memory, at most. */
 const fastReadMs = 1.5;
@@ -55,8 +57,8 @@ export interface StorageOptions {
   readonly pool: PiecePool;
   /** Believe the resume file where the files are as it says; it is written in any case. */
   readonly resume: boolean;
-  /** Which files, by their index, are to be downloaded; all without it. Only these count for the space needed. */
-  readonly isWanted?: (fileIndex: number) => boolean;
+  /** What is to be downloaded; all without it. Other files are never written to. */
+  readonly selection?: FileSelection | undefined;
 }
 
 export class Storage {
@@ -65,6 +67,9 @@ export class Storage {
   readonly #options: StorageOptions;
   readonly #paths: readonly string[];
   readonly #files: PieceFiles;
+  readonly #selection: FileSelection;
+  /** Where bytes of unwanted files are kept; undefined where there are none. */
+  readonly #part: PartFile | undefined;
   readonly #cache: PieceCache;
   readonly #readPace = new DiskPace(fastReadMs);
   readonly #storePace = new DiskPace(fastStoreMs);
@@ -80,11 +85,16 @@ export class Storage {
   #saving: Promise<void> | undefined;
   #isFinished = false;
 
-  private constructor(options: StorageOptions, states: FileState[], paths: readonly string[]) {
+  private constructor(
+    options: StorageOptions,
+    { states, paths, part }: { states: FileState[]; paths: readonly string[]; part: PartFile | undefined },
+  ) {
     const { metainfo, directory, mode, pool } = options;
     this.#options = options;
     this.#states = states;
     this.#paths = paths;
+    this.#selection = selectionOf(options);
+    this.#part = part;
     this.#files = new PieceFiles({
       pool,
       layout: metainfo.layout,
@@ -92,6 +102,7 @@ export class Storage {
       lengths: metainfo.files.map((file) => file.length),
       hashes: metainfo.pieces,
       writable: mode === "download",
+      aside: part?.table,
     });
     this.#cache = new PieceCache({
       layout: metainfo.layout,
@@ -111,18 +122,22 @@ export class Storage {
    */
   // deno-lint-ignore require-await -- what it throws is to arrive as a rejection
   static async open(options: StorageOptions): Promise<Storage> {
-    const { metainfo, directory, mode, isWanted = () => true } = options;
+    const { metainfo, directory, mode } = options;
     if (mode === "seed") {
       const paths = options.paths ?? sourcePaths(metainfo, directory);
-      return new Storage(options, paths.map(sourceState), paths);
+      const states = paths.map(sourceState);
+      return new Storage(options, { states, paths, part: PartFile.toRead(metainfo, { directory, states }) });
     }
-    const states = surveyDestination(metainfo, directory);
-    let neededBytes = 0;
+    const selection = selectionOf(options);
+    const isWanted = (fileIndex: number) => selection.isWanted(fileIndex);
+    const states = surveyDestination({ metainfo, directory, isWanted });
+    const part = PartFile.toWrite(metainfo, { directory, selection, states });
+    let neededBytes = Math.max(0, selection.asideBytes - (part?.allocatedBytes ?? 0));
     metainfo.files.forEach((file, i) => {
       if (isOnDisk(file) && isWanted(i)) neededBytes += Math.max(0, file.length - states[i].allocated);
     });
     checkFreeSpace({ directory, neededBytes });
-    return new Storage(options, states, destinationPaths(metainfo, directory));
+    return new Storage(options, { states, paths: destinationPaths(metainfo, directory), part });
   }
 
   /**
@@ -135,27 +150,52 @@ export class Storage {
    *   reason when it aborts
    */
   async check(onProgress: (bytesChecked: number) => void, signal: AbortSignal): Promise<Bitfield> {
-    const { metainfo, directory, mode, resume, isWanted = () => true } = this.#options;
+    const { metainfo, mode, resume } = this.#options;
     this.#look();
     const saved = mode === "download" ? await this.#resumeFile.read() : undefined;
     metainfo.files.forEach((_, i) => {
-      this.#createdByUs[i] = saved?.files[i].createdByUs === true || this.#states[i].length < 0;
+      const isThere = this.#states[i].length >= 0;
+      const wasOurs = saved?.files[i].createdByUs === true;
+      // A file that is not wanted is not made: what is there later is somebody else's.
+      this.#createdByUs[i] = this.#selection.isWanted(i) ? wasOurs || !isThere : wasOurs && isThere;
     });
     const statuses = await this.#checkPieces(resume ? saved : undefined, onProgress, signal);
+    const { pieceLength } = metainfo;
+    const scattered = this.#part === undefined
+      ? []
+      : await checkAside(this.#part, { files: this.#files, statuses, pieceLength, signal });
     for (let piece = 0; piece < statuses.length; piece++) {
       if (statuses[piece] === PieceStatus.good) this.have.set(piece);
       else this.have.clear(piece);
     }
-    const missingBytes = (this.have.length - this.have.count) * metainfo.pieceLength;
-    this.#storesAtOnce = missingBytes <= bytesWorthAWorker || metainfo.pieceLength <= pieceBytesStoredAtOnce;
-    if (mode === "seed") return this.have;
-    await this.#refuseForeign(statuses);
-    prepareDestination({ metainfo, directory, isWanted });
-    this.#isFinished = this.have.isFull;
-    // It must be on record that the files are ours before the first byte goes into them.
-    if (this.#isFinished) await this.#resumeFile.remove();
-    else await this.#writeResume();
+    const missingBytes = (this.#selection.pieces.count - this.have.count) * pieceLength;
+    this.#storesAtOnce = missingBytes <= bytesWorthAWorker || pieceLength <= pieceBytesStoredAtOnce;
+    if (mode === "download") await this.#prepare(statuses, scattered, signal);
     return this.have;
+  }
+
+  async #prepare(statuses: Uint8Array, scattered: readonly PieceIndex[], signal: AbortSignal): Promise<void> {
+    const { metainfo, directory } = this.#options;
+    await refuseForeign(metainfo, {
+      states: this.#states,
+      statuses,
+      isExempt: (fileIndex) => this.#createdByUs[fileIndex] || !this.#selection.isWanted(fileIndex),
+      paths: this.#paths,
+      hasData: (fileIndex) => this.#files.hasData(fileIndex),
+    });
+    prepareDestination({ metainfo, directory, isWanted: (fileIndex) => this.#selection.isWanted(fileIndex) });
+    // It must be on record that the files are ours before the first byte goes into them.
+    if (!this.#isComplete || scattered.length > 0) await this.#writeResume();
+    if (scattered.length > 0) {
+      const settled = await settle(this.#part!, scattered, { files: this.#files, signal });
+      for (const piece of settled) this.#addStored(piece);
+    }
+    this.#isFinished = this.#isComplete;
+    if (this.#isFinished && this.#selection.isAll) await this.#resumeFile.remove();
+  }
+
+  get #isComplete(): boolean {
+    return !this.#selection.pieces.hasAnyMissingFrom(this.have);
   }
 
   /** Believes in every file that has its full length, without hashing (`--no-verify`). */
@@ -184,8 +224,9 @@ export class Storage {
    */
   storePiece(piece: PieceIndex, buffer: Bytes): StoreResult | Promise<StoreResult> {
     const start = performance.now();
-    if (!this.#storesAtOnce || !this.#storePace.isFast(start)) return this.#storeInWorker(piece, buffer);
     try {
+      this.#part?.makeRoom(piece);
+      if (!this.#storesAtOnce || !this.#storePace.isFast(start)) return this.#storeInWorker(piece, buffer);
       const ok = this.#files.storeNow(piece, buffer);
       this.#storePace.took(buffer.length, start, performance.now());
       if (ok) this.#addStored(piece);
@@ -207,7 +248,7 @@ export class Storage {
   #addStored(piece: PieceIndex): void {
     this.have.set(piece);
     for (const { fileIndex } of this.#options.metainfo.layout.spansOfPiece(piece)) {
-      if (this.#paths[fileIndex] !== "") this.#dirtyFiles.add(fileIndex);
+      if (this.#paths[fileIndex] !== "" && this.#selection.isWanted(fileIndex)) this.#dirtyFiles.add(fileIndex);
     }
   }
 
@@ -241,14 +282,27 @@ export class Storage {
     await this.#saving;
   }
 
-  /** The download is complete: sets executable bits and removes the resume file. Rejects with UserError. */
+  /**
+   * The download is complete: sets executable bits and removes the resume file. While a part file is left for when more
+   * files are wanted, the resume file stays beside it and says which files are ours.
+   *
+   * @returns rejects with UserError
+   */
   async finish(): Promise<void> {
-    if (this.#options.mode === "seed") return;
+    const { metainfo, directory, mode } = this.#options;
+    if (mode === "seed") return;
     await Promise.allSettled(this.#stores);
     await this.#saving?.catch(() => {});
     this.#isFinished = true;
-    markExecutables(this.#options.metainfo, this.#options.directory);
+    markExecutables({ metainfo, directory, isWanted: (fileIndex) => this.#selection.isWanted(fileIndex) });
+    if (this.keptAside !== undefined) return await this.#writeOwners();
+    this.#part?.remove();
     await this.#resumeFile.remove();
+  }
+
+  /** The part file, where bytes of unwanted files are kept in it. */
+  get keptAside(): string | undefined {
+    return this.#selection.isAll || !this.#part?.isInUse ? undefined : this.#part.path;
   }
 
   /** Waits for what is being stored and saved, and closes the files. */
@@ -259,7 +313,10 @@ export class Storage {
 
   #look(): void {
     const { metainfo, directory, mode } = this.#options;
-    this.#states = mode === "seed" ? this.#paths.map(sourceState) : surveyDestination(metainfo, directory);
+    const isWanted = (fileIndex: number) => this.#selection.isWanted(fileIndex);
+    this.#states = mode === "seed"
+      ? this.#paths.map(sourceState)
+      : surveyDestination({ metainfo, directory, isWanted });
   }
 
   /** A PieceStatus for each piece. */
@@ -298,23 +355,6 @@ export class Storage {
     return isGood;
   }
 
-  /** @throws UserError */
-  async #refuseForeign(statuses: Uint8Array): Promise<void> {
-    const { metainfo } = this.#options;
-    let offset = 0;
-    for (const [fileIndex, file] of metainfo.files.entries()) {
-      const { length } = this.#states[fileIndex];
-      if (length >= 0 && !this.#createdByUs[fileIndex]) {
-        const existing = { fileIndex, offset, length, wantedLength: file.length };
-        const hasData = (index: number) => this.#files.hasData(index);
-        if (await isForeign(existing, { layout: metainfo.layout, statuses, hasData })) {
-          throw foreignFileError(this.#paths[fileIndex]);
-        }
-      }
-      offset += file.length;
-    }
-  }
-
   async #save(): Promise<void> {
     const dirty = this.#dirtyFiles;
     this.#dirtyFiles = new Set();
@@ -330,11 +370,28 @@ export class Storage {
     }
   }
 
+  /** What the part file holds is not vouched for: it is checked at each start. */
   async #writeResume(have = this.have): Promise<void> {
+    const inFiles = have.clone();
+    for (const piece of this.#part?.pieces ?? []) if (this.#part!.has(piece)) inFiles.clear(piece);
     await this.#resumeFile.write({
       infoHash: this.#options.metainfo.infoHash,
-      have,
+      have: inFiles,
       files: this.#states.map(({ length, mtimeMs }, i) => ({ length, mtimeMs, createdByUs: this.#createdByUs[i] })),
     });
   }
+
+  /** Which files are ours, and nothing else: nothing was flushed, so nothing is vouched for. */
+  async #writeOwners(): Promise<void> {
+    const { metainfo } = this.#options;
+    await this.#resumeFile.write({
+      infoHash: metainfo.infoHash,
+      have: Bitfield.empty(metainfo.pieceCount),
+      files: this.#createdByUs.map((createdByUs) => ({ length: -1, mtimeMs: 0, createdByUs })),
+    });
+  }
+}
+
+function selectionOf({ metainfo, selection }: StorageOptions): FileSelection {
+  return selection ?? FileSelection.all(metainfo.layout);
 }

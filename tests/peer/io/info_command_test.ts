@@ -63,9 +63,9 @@ Deno.test("info --json tells exactly the keys of the contract, in order", async 
     createdBy: "somebody",
     creationDate: 1_700_000_000,
     files: [
-      { path: "holiday/a.txt", length: 3 },
-      { path: "holiday/sub/b.bin", length: 40_000 },
-      { path: "holiday/empty", length: 0 },
+      { number: 1, path: "holiday/a.txt", length: 3 },
+      { number: 2, path: "holiday/sub/b.bin", length: 40_000 },
+      { number: 3, path: "holiday/empty", length: 0 },
     ],
   });
   assertEquals(parseMagnet(magnet).infoHash, infoHash);
@@ -88,7 +88,7 @@ Deno.test("info shows a person name, hash, sizes, files, trackers and the magnet
   assertStringIncludes(stdout, "Size        97.7 KiB (100000 bytes)\nPieces      4 of 32 KiB\n");
   assertMatch(stdout, /^Trackers +http:\/\/one\.test\/announce/m);
   assertMatch(stdout, /^Magnet +magnet:\?xt=urn:btih:2db8/m);
-  assertMatch(stdout, /^ +97\.7 KiB {2}single\.bin$/m);
+  assertMatch(stdout, /^ +1 {2}97\.7 KiB {2}single\.bin$/m);
 });
 
 Deno.test("info prints no control, escape or direction character of a torrent", async () => {

@@ -5,6 +5,7 @@ import { UserError } from "../../../lib/errors.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
 import { PiecePool } from "../../../lib/io/piece_pool.ts";
 import { Layout } from "../../../lib/layout.ts";
+import { FileSelection } from "../../../peer/file_selection.ts";
 import { resumeFileName } from "../../../peer/resume.ts";
 import { Storage, type StorageOptions } from "../../../peer/io/storage.ts";
 import { makeSample, pieceLength, type Sample, sampleBytes, TempFolder } from "./sample_torrent.ts";
@@ -280,12 +281,15 @@ Deno.test("Storage.open() counts only the wanted files as needed space", async (
   const two = makeSample([{ path: ["a"], length: 1000 }, { path: ["b"], length: 1000 }]);
   await using scene = await Scene.make(two);
   const files = [two.metainfo.files[0], { ...two.metainfo.files[1], length: 2 ** 52 }];
-  await scene.open({ metainfo: { ...two.metainfo, files }, isWanted: (fileIndex) => fileIndex === 0 });
+  await scene.open({
+    metainfo: { ...two.metainfo, files },
+    selection: FileSelection.of(two.metainfo.layout, Uint8Array.of(1, 0)),
+  });
 });
 
 Deno.test("Storage.check() makes no empty file that is not wanted", async () => {
   await using scene = await Scene.make(folder);
-  await scene.openChecked({ isWanted: (fileIndex) => fileIndex !== 1 });
+  await scene.openChecked({ selection: FileSelection.of(folder.metainfo.layout, Uint8Array.of(1, 0, 1, 1, 1)) });
   assertEquals(await Deno.stat(scene.pathOf(1)).then(() => "made", () => "none"), "none");
 });
 
