@@ -118,7 +118,7 @@ function programWay({ origin, program }: SharePage, get: string): string {
     ? [`curl.exe -o ${fileName} ${url}`, `.\\${fileName} ${get}`]
     : [`curl -o ${fileName} ${url}`, `chmod +x ${fileName}`, `./${fileName} ${get}`];
   const digest = sha256 === undefined ? "" : ` SHA-256 <code>${sha256}</code>`;
-  return `<h3>With nothing installed, on ${text(platform)}</h3><pre>${text(lines.join("\n"))}</pre>` +
+  return `<h3>With nothing installed, on ${text(platform)}</h3><pre>${lines.map(text).join("\n")}</pre>` +
     `<p class="small"><a href="/${fileName}">localbt for ${text(platform)}</a>, one file of ${
       formatSize(length)
     } that needs ` +

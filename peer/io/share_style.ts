@@ -40,7 +40,8 @@ ol>li{counter-increment:way;position:relative;padding-left:2.5rem;margin:0 0 1.4
 ol>li:last-child{margin-bottom:.1rem}
 ol>li::before{content:counter(way);position:absolute;left:0;top:.05rem;width:1.65rem;height:1.65rem;border-radius:50%;
 display:grid;place-items:center;background:var(--code);color:var(--soft);font-size:.85rem;font-weight:650}
-pre{margin:.45rem 0 .6rem;padding:.75rem .9rem;background:var(--code);border:1px solid var(--line);border-radius:9px;overflow-x:auto;
+pre{margin:.45rem 0 .6rem;padding:.75rem .9rem;background:var(--code);border:1px solid var(--line);border-radius:9px;
+white-space:pre-wrap;overflow-wrap:anywhere;
 font:.88rem/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;user-select:all;-webkit-user-select:all}
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .small{font-size:.88rem;color:var(--soft)}
