@@ -53,6 +53,20 @@ export const extensionBytesMax = 64 * KiB;
 export const metadataPartLength = 16 * KiB;
 /** Bytes of metadata that are fetched from peers: 2 GB and negative sizes were seen, and known torrents fit. */
 export const metadataBytesMax = 4 * MiB;
+/** Peers added, and peers dropped, in one message of peer exchange that we send (BEP 11). */
+export const pexEntriesMax = 50;
+/** Peers of each list of such a message that are looked at: the first one of a peer may have more. */
+export const pexTakenMax = 200;
+/** Milliseconds between two messages of peer exchange to one peer: libtorrent drops who sends more than 6 a minute. */
+export const pexIntervalMs = 61_000;
+/** Milliseconds before the first one, in which others may come: a newcomer shall know the swarm soon. */
+export const pexFirstDelayMs = 1_000;
+/** Milliseconds between two messages that are taken from one peer: a minute, with room for the way they have to go. */
+export const pexReceiveMinMs = 50_000;
+/** Peers that one peer was told of and that are still here. */
+export const pexToldMax = 200;
+/** New addresses that are taken from one connection: forged ones are of no more harm than these. */
+export const pexAddressesPerPeerMax = 200;
 /** Requests for parts of the metadata that are on their way to one peer. */
 export const metadataRequestsInFlightMax = 4;
 /** Milliseconds that a part may take before its peer is left in peace for a while. */

@@ -5,12 +5,13 @@
  */
 import { canonicalHost } from "../lib/endpoint.ts";
 import { uploadQueueMax } from "../lib/limits.ts";
-import { type ExtensionHandshake, ownExtensionIds } from "../lib/wire/extended.ts";
+import { type ExtensionHandshake, extensionHandshakeId, ownExtensionIds } from "../lib/wire/extended.ts";
 import { decodeMetadataMessage } from "../lib/wire/ut_metadata.ts";
 import { MetadataShare } from "./metadata_share.ts";
+import { PeerExchange, type PeerExchangeOptions } from "./peer_exchange.ts";
 import type { PeerSession } from "./peer_session.ts";
 
-export interface ExtensionsOptions {
+export interface ExtensionsOptions extends PeerExchangeOptions {
   /** Raw bytes of `info`, to be given to peers; undefined while we have not got them ourselves. */
   readonly infoBytes: Uint8Array | undefined;
   readonly isPrivate: boolean;
@@ -23,18 +24,21 @@ export interface ExtensionsOptions {
 export class Extensions {
   readonly #options: ExtensionsOptions;
   readonly #metadata: MetadataShare | undefined;
+  readonly #exchange: PeerExchange | undefined;
 
   constructor(options: ExtensionsOptions) {
     this.#options = options;
     const { infoBytes, isPrivate } = options;
     this.#metadata = infoBytes === undefined || isPrivate ? undefined : new MetadataShare(infoBytes);
+    this.#exchange = isPrivate ? undefined : new PeerExchange(options);
   }
 
   /** What we say of ourselves to this peer. @param isUploadOnly we only give */
   handshakeFor(session: PeerSession, { isUploadOnly }: { isUploadOnly: boolean }): ExtensionHandshake {
     const { infoBytes, isPrivate, client, listenPort } = this.#options;
+    this.#exchange?.touch();
     const yourIp = canonicalHost(session.endpoint.host); // undefined for an address with a zone
-    const names = isPrivate ? [] : (["ut_metadata"] as const);
+    const names = isPrivate ? [] : (["ut_pex", "ut_metadata"] as const);
     return {
       extensionIds: new Map(names.map((name) => [name, ownExtensionIds[name]])),
       client,
@@ -47,7 +51,9 @@ export class Extensions {
   }
 
   /** A message under an id of ours; what has another id was meant for nobody here. @throws ProtocolError */
-  onMessage(session: PeerSession, { id, payload }: { id: number; payload: Uint8Array }): void {
+  onMessage(session: PeerSession, { id, payload }: { id: number; payload: Uint8Array }, now: number): void {
+    if (id === extensionHandshakeId) return this.#exchange?.touch();
+    if (id === ownExtensionIds.ut_pex) return this.#exchange?.onMessage(session, payload, now);
     if (id !== ownExtensionIds.ut_metadata || this.#metadata === undefined) return;
     const message = decodeMetadataMessage(payload);
     if (message?.kind === "request") this.#metadata.onRequest(session, message.part);
@@ -58,7 +64,12 @@ export class Extensions {
     this.#metadata?.serve(session);
   }
 
+  tick(now: number): void {
+    this.#exchange?.tick(now);
+  }
+
   onGone(session: PeerSession): void {
+    this.#exchange?.onGone(session);
     this.#metadata?.onGone(session);
   }
 }

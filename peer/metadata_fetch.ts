@@ -4,6 +4,7 @@
  * Ends with the effect `metadata`, whose hash matches. Its peers, addresses and announces then go to the Torrent
  * (`roster`, `announcer`), connections and all: a peer that can only dial out would not come again.
  */
+import type { Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
 import { peersMax } from "../lib/limits.ts";
@@ -14,6 +15,7 @@ import type { Announcer } from "./announcer.ts";
 import type { ConnectionId, Effect, Input } from "./events.ts";
 import { Extensions } from "./extensions.ts";
 import { MetadataRequests } from "./metadata_requests.ts";
+import type { AddressSource } from "./peer_pool.ts";
 import { PeerRoster } from "./peer_roster.ts";
 import type { PeerSession } from "./peer_session.ts";
 
@@ -26,6 +28,7 @@ export interface MetadataFetchOptions {
   /** What we call ourselves to peers. */
   readonly client: string;
   readonly maxPeers?: number;
+  readonly random: () => number;
 }
 
 /** Numbers of a fetch for people. */
@@ -58,10 +61,9 @@ export class MetadataFetch {
 
   constructor(options: MetadataFetchOptions) {
     this.#options = options;
-    const { infoHash, announcer, client, listenPort } = options;
+    const { infoHash, announcer, client, listenPort, random } = options;
     this.infoHash = infoHash;
     this.announcer = announcer;
-    this.#extensions = new Extensions({ infoBytes: undefined, isPrivate: false, client, listenPort });
     this.#requests = new MetadataRequests(infoHash, {
       onMetadata: (infoBytes) => this.#effects.push({ kind: "metadata", infoBytes }),
       onLiars: (liars) => {
@@ -77,6 +79,12 @@ export class MetadataFetch {
         emit: (effect) => void this.#effects.push(effect),
         onGone: (session) => this.#requests.onGone(session),
       },
+    });
+    // Whom others know is learned here already; to tell them ourselves there is time once the torrent is known.
+    this.#extensions = new Extensions({
+      ...{ infoBytes: undefined, isPrivate: false, client, listenPort, random, sessions: this.roster.sessions },
+      learn: (endpoints) => this.#learn(endpoints, "exchange"),
+      wantsNoSeeds: () => false,
     });
   }
 
@@ -123,13 +131,13 @@ export class MetadataFetch {
       }
       case "announced":
         this.announcer.replied(input.id, input.reply, this.#now);
-        this.roster.addAddresses(input.reply.peers, "tracker");
-        return this.#dial();
+        this.#learn(input.reply.peers, "tracker");
+        return;
       case "announceFailed":
         return this.announcer.failed(input.id, input.why, this.#now, input.retryInMs);
       case "peersFound":
-        this.roster.addAddresses(input.endpoints, input.source);
-        return this.#dial();
+        this.#learn(input.endpoints, input.source);
+        return;
       case "tick":
         return this.#onTick();
       case "stop":
@@ -174,7 +182,7 @@ export class MetadataFetch {
       this.#requests.onHandshake(session, this.#now);
     } else if (message.id === ownExtensionIds.ut_metadata) {
       this.#requests.onMessage(session, message.payload, this.#now);
-    }
+    } else this.#extensions.onMessage(session, message, this.#now);
   }
 
   #onTick(): void {
@@ -190,6 +198,13 @@ export class MetadataFetch {
 
   get #announceStats() {
     return { uploaded: 0, downloaded: 0, left: unknownLeft };
+  }
+
+  /** @returns how many of the addresses were new */
+  #learn(endpoints: readonly Endpoint[], source: AddressSource): number {
+    const count = this.roster.addAddresses(endpoints, source);
+    this.#dial();
+    return count;
   }
 
   #dial(): void {

@@ -5,6 +5,7 @@
  * to the half that it is for, Downloader takes, Uploader gives, PieceTable says what is there. It knows no socket, disk,
  * clock or dice.
  */
+import type { Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash } from "../lib/ids.ts";
 import { peersMax, snubDropMs } from "../lib/limits.ts";
@@ -16,6 +17,7 @@ import { Downloader } from "./downloader.ts";
 import { Extensions } from "./extensions.ts";
 import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
 import { MessageRouter } from "./message_router.ts";
+import type { AddressSource } from "./peer_pool.ts";
 import { PeerRoster, type RosterOwner } from "./peer_roster.ts";
 import type { PeerSession, SessionSink } from "./peer_session.ts";
 import { PieceOutcomes } from "./piece_outcomes.ts";
@@ -59,7 +61,6 @@ export class Torrent {
       isMissing: (piece) => this.#table.isToFetch(piece),
     });
     const { infoBytes, client, listenPort, isPrivate = false } = options;
-    this.#extensions = new Extensions({ infoBytes, isPrivate, client, listenPort });
     const wantsNothing = options.isSeedOnly === true || this.#table.isComplete;
     this.#availability = new Availability({ table: this.#table, picker, wantsNothing });
     const emit = (effect: Effect) => void this.#effects.push(effect);
@@ -68,6 +69,11 @@ export class Torrent {
     this.#roster = options.roster ??
       new PeerRoster({ ownPeerId: options.peerId, sessionsMax: options.maxPeers ?? peersMax, owner });
     options.roster?.handTo(owner);
+    this.#extensions = new Extensions({
+      ...{ infoBytes, isPrivate, client, listenPort, random, sessions: this.#roster.sessions },
+      learn: (endpoints) => this.#learn(endpoints, "exchange"),
+      wantsNoSeeds: () => this.#availability.wantsNothing,
+    });
     const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
     const taking = { ...shared, picker, limiter: options.downloadLimiter };
     this.#downloader = new Downloader(taking);
@@ -89,7 +95,7 @@ export class Torrent {
       onNews: (session) => this.#partSeeds(session),
       onExtended: (session, message) => {
         if (message.id === extensionHandshakeId) this.#roster.learnListenPort(session);
-        else this.#extensions.onMessage(session, message);
+        this.#extensions.onMessage(session, message, this.#now);
       },
     });
   }
@@ -195,13 +201,13 @@ export class Torrent {
         return this.#withSession(input.connection, (session) => this.#roster.forget(session, "it left", this.#now));
       case "announced":
         this.#announcer.replied(input.id, input.reply, this.#now);
-        this.#roster.addAddresses(input.reply.peers, "tracker");
-        return this.#dial();
+        this.#learn(input.reply.peers, "tracker");
+        return;
       case "announceFailed":
         return this.#announcer.failed(input.id, input.why, this.#now, input.retryInMs);
       case "peersFound":
-        this.#roster.addAddresses(input.endpoints, input.source);
-        return this.#dial();
+        this.#learn(input.endpoints, input.source);
+        return;
       case "handedOver":
         return this.#onHandedOver();
       case "webBytes":
@@ -327,6 +333,7 @@ export class Torrent {
     this.#uploader.runRound(this.#now, this.#availability.wantsNothing);
     this.#downloader.fillAll(this.#now);
     this.#webSeeds.upkeep(this.#now);
+    this.#extensions.tick(this.#now);
     this.#announce();
     this.#dial();
   }
@@ -350,6 +357,13 @@ export class Torrent {
       left: this.#table.lackingBytes,
       wantsPeers: !this.#availability.wantsNothing && this.#roster.establishedCount < fewPeers,
     };
+  }
+
+  /** @returns how many of the addresses were new */
+  #learn(endpoints: readonly Endpoint[], source: AddressSource): number {
+    const count = this.#roster.addAddresses(endpoints, source);
+    this.#dial();
+    return count;
   }
 
   #dial(): void {

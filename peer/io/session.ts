@@ -134,7 +134,6 @@ export class Session {
       announcer: fetched?.fetch.announcer ?? this.#announcerFor({ ...metainfo, isComplete: have.isFull }),
       downloadLimiter: this.#downloadLimiter,
       uploadLimiter: this.#uploadLimiter,
-      random: this.#options.context.random,
       ...(fetched !== undefined && { roster: fetched.fetch.roster }),
       ...(selection !== undefined && { selection }),
     });
@@ -151,6 +150,7 @@ export class Session {
       peerId: this.#peerId,
       listenPort: this.engine.port,
       client: `localbt ${context.version}`,
+      random: context.random,
       ...(maxPeers !== undefined && { maxPeers }),
     };
   }

@@ -58,6 +58,7 @@ export class FetchStage implements Stage {
     });
     this.fetch = new MetadataFetch({
       ...{ infoHash, peerId, announcer: this.announcer, listenPort: 6881, client: "test" },
+      random: seededRandom(2),
     });
     this.apply({ kind: "tick" });
   }
