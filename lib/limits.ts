@@ -325,6 +325,22 @@ export const shareTtlSeconds = 120;
 export const mdnsRepeatMs = 1_000;
 /** Answers a second to those who ask by unicast, and so cannot be told apart from forged senders. */
 export const mdnsUnicastPerSecondMax = 10;
+/** PINs that one address may try at once; each success gives its try back, and time does. */
+export const pinTriesPerAddressMax = 5;
+/** The same for everybody together. */
+export const pinTriesMax = 20;
+/** Milliseconds that give a try back: 4,320 a day, of a million PINs. */
+export const pinTryMs = 20_000;
+/** Addresses whose tries are counted; an address is a network of IPv6. */
+export const pinAddressesMax = 1_000;
+/** Exchanges that have begun and not ended, and the milliseconds that they may take. */
+export const pinExchangesMax = 32;
+export const pinExchangeMs = 15_000;
+/** Addresses that have shown that they know the PIN. */
+export const pinAdmittedMax = 4_096;
+/** Characters of a PIN: at least, so that guessing takes years, and at most. */
+export const pinCharsMin = 4;
+export const pinCharsMax = 100;
 /** Files of a share that its page names. */
 export const pageFilesMax = 100;
 

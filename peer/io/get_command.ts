@@ -1,5 +1,5 @@
 /** `localbt get`: finds what is shared on this network, or at an address, and takes it. */
-import { command, flag } from "../../lib/cli/args.ts";
+import { command, flag, text } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
@@ -11,6 +11,7 @@ import { parseShareTarget, type ShareTarget } from "../../lib/share_target.ts";
 import { isLocalName, originOf } from "../../lib/site_host.ts";
 import { downloadOperand, downloadOptions, type DownloadValues, fetchTorrent } from "./download_command.ts";
 import type { FoundShare } from "../found_share.ts";
+import { checkPin } from "./pin.ts";
 import { askForShare, formatShares, sourceName, tellShares } from "./share_choice.ts";
 import { fetchShareTorrent, listShares, reachSource, type SharingHost } from "./share_client.ts";
 import { hasName, ShareSearch } from "./share_search.ts";
@@ -22,6 +23,7 @@ export const getCommand = command({
   operands: "[name, address or link] [name]",
   options: {
     ...downloadOptions,
+    pin: text({ value: "WORD", help: "the PIN of a share that needs one" }),
     list: flag({ help: "only list what is shared" }),
   },
   examples: [
@@ -29,6 +31,7 @@ export const getCommand = command({
     "localbt get holiday",
     "localbt get -o Downloads 192.168.1.5",
     "localbt get 192.168.1.5 holiday",
+    "localbt get holiday --pin 482913",
     "localbt get http://192.168.1.5:6969/",
   ],
   async run(context, values, [operand, name]) {
@@ -41,7 +44,7 @@ export const getCommand = command({
   },
 });
 
-type GetValues = DownloadValues & { readonly list: boolean };
+type GetValues = DownloadValues & { readonly list: boolean; readonly pin: string | undefined };
 
 /** One run of `get`. */
 class Getting {
@@ -123,15 +126,34 @@ class Getting {
   /** Fetches the torrent and then what it describes. @param reached the machine, where it was asked already */
   async #take(share: FoundShare, reached?: SharingHost): Promise<ExitCode> {
     const site = reached ?? await reachSource(share, this.#network);
-    const metainfo = await fetchShareTorrent(site, share, this.#network);
+    const pin = share.infoHash === undefined ? await this.#askForPin(share) : undefined;
+    const metainfo = await fetchShareTorrent(site, share, { ...this.#network, pin });
     const facts = `${formatSize(share.totalLength)} in ${formatCount(share.fileCount, "file")}`;
     this.#context.log(`taking ${safeText(share.name)}, ${facts}, from ${share.sources.map(sourceName).join(", ")}`);
-    const others = share.sources.flatMap(({ hosts, peerPort }) => hosts.map((host) => ({ host, port: peerPort })));
+    const others = share.infoHash === undefined
+      ? []
+      : share.sources.flatMap(({ hosts, peerPort }) => hosts.map((host) => ({ host, port: peerPort })));
     const peers = [{ host: site.host, port: site.listing.peerPort }, ...others];
     return await fetchTorrent(this.#context, this.#values, {
       metainfo: withTracker(metainfo, site),
       peers: peers.filter(({ host }) => canonicalHost(host) !== undefined),
     });
+  }
+
+  /** The PIN as it was given, or as somebody types it. @throws UserError where it is missing */
+  async #askForPin(share: FoundShare): Promise<string> {
+    const { terminal } = this.#context;
+    const doing = `get ${safeText(share.name)}`;
+    let { pin } = this.#values;
+    if (pin === undefined && terminal.stdinIsTerminal && terminal.stderrIsTerminal) {
+      this.#context.err("PIN: ");
+      pin = await this.#context.readLine();
+    }
+    if (pin === undefined || pin.trim() === "") {
+      const hint = "ask the person who shares it: localbt get … --pin PIN";
+      throw new UserError(doing, "it needs a PIN", { exitCode: ExitCode.usage, hint });
+    }
+    return checkPin(pin);
   }
 }
 

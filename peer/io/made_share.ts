@@ -1,6 +1,7 @@
 /** Files and folders -> the torrents of a share, made in memory: the same data gives the same info hash. */
 import { dirname, resolve } from "node:path";
 import type { Context } from "../../lib/cli/context.ts";
+import { formatHex } from "../../lib/bytes.ts";
 import { safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { listedSharesMax } from "../../lib/limits.ts";
@@ -24,12 +25,13 @@ export interface MadeShare {
  * Hashes each, with progress; what is named twice is shared once.
  *
  * @param name of the only one; undefined for its own
+ * @param isPinned the info hash is one that who has the same data cannot know, and peers come from the tracker alone
  * @throws UserError, or the reason of the context's stop
  */
 export async function makeShares(
   context: Context,
   sources: readonly string[],
-  name: string | undefined,
+  { name, isPinned }: { name: string | undefined; isPinned: boolean },
 ): Promise<MadeShare[]> {
   if (sources.length > listedSharesMax) {
     throw new UserError("run share", `${sources.length} files and folders are too many: at most ${listedSharesMax}`, {
@@ -39,7 +41,7 @@ export async function makeShares(
   }
   const shares = new Map<string, MadeShare>();
   for (const source of sources) {
-    const share = await makeShare(context, source, name);
+    const share = await makeShare(context, source, { name, isPinned });
     const { infoHash } = share.metainfo;
     if (shares.has(infoHash)) context.warn(`left out ${safeText(source)}: it is shared already`);
     else shares.set(infoHash, share);
@@ -47,7 +49,11 @@ export async function makeShares(
   return [...shares.values()];
 }
 
-async function makeShare(context: Context, source: string, name: string | undefined): Promise<MadeShare> {
+async function makeShare(
+  context: Context,
+  source: string,
+  { name, isPinned }: { name: string | undefined; isPinned: boolean },
+): Promise<MadeShare> {
   const chosen = chooseName("share", { name, source });
   const { files, layout, pieces } = await hashSource(context, { source });
   const { bytes } = buildTorrent({
@@ -57,6 +63,7 @@ async function makeShare(context: Context, source: string, name: string | undefi
     pieceLength: layout.pieceLength,
     pieces,
     createdBy: `localbt/${context.version}`,
+    ...(isPinned && { isPrivate: true, source: makeSalt() }),
   });
   warnOfNames(context, files);
   return {
@@ -66,4 +73,8 @@ async function makeShare(context: Context, source: string, name: string | undefi
     paths: files.files.map((file) => file.absolutePath),
     directory: dirname(resolve(source)),
   };
+}
+
+function makeSalt(): string {
+  return `localbt ${formatHex(crypto.getRandomValues(new Uint8Array(16)))}`;
 }

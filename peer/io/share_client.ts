@@ -54,10 +54,13 @@ export async function listShares(
 /** Reaches one of the machines that have a share. @throws UserError when none can be reached, or has it any more */
 export async function reachSource(share: FoundShare, options: ShareClientOptions): Promise<SharingHost> {
   let failure: unknown;
-  for (const { hosts, port } of share.sources) {
+  for (const { hosts, port, index } of share.sources) {
     try {
       const site = await listShares({ hosts, port }, options);
-      if (site.listing.shares.some(({ infoHash }) => infoHash === share.infoHash)) return site;
+      const isThere = site.listing.shares.some(({ infoHash, index: place, name }) =>
+        infoHash === share.infoHash && (infoHash !== undefined || (place === index && name === share.name))
+      );
+      if (isThere) return site;
       failure ??= new UserError(`get ${safeText(share.name)}`, "it is not shared any more");
     } catch (error) {
       options.signal.throwIfAborted();
@@ -97,23 +100,21 @@ async function askForList(
 /**
  * Fetches the torrent of a share.
  *
- * @throws UserError when it is not what was listed
+ * @param pin for a share that needs one
+ * @throws UserError when it is not what was listed, or the PIN is wrong
  */
 export async function fetchShareTorrent(
-  { host, port }: SharingHost,
-  share: Pick<FoundShare, "name" | "infoHash">,
-  { network, signal }: ShareClientOptions,
+  site: SharingHost,
+  share: FoundShare,
+  options: ShareClientOptions & { readonly pin: string | undefined },
 ): Promise<Metainfo> {
   const doing = `get ${safeText(share.name)}`;
   try {
-    const path = `/${share.infoHash}.torrent`;
-    const { status, body } = await httpGet(network, { host, port, path, bytesMax: torrentBytesMax, signal });
-    if (status !== 200) throw new UserError(doing, "its torrent is not there any more");
-    const metainfo = decodeMetainfo(body);
-    if (metainfo.infoHash === share.infoHash) return metainfo;
-    throw new UserError(doing, "its torrent is not the one that was announced", { exitCode: ExitCode.notATorrent });
+    const metainfo = decodeMetainfo(await fetchTorrentBytes(site, share, options));
+    if (share.infoHash === undefined || metainfo.infoHash === share.infoHash) return metainfo;
+    throw new ProtocolError("its torrent is not the one that was announced");
   } catch (error) {
-    signal.throwIfAborted();
+    options.signal.throwIfAborted();
     if (error instanceof UserError) throw error;
     throw new UserError(
       doing,
@@ -121,6 +122,26 @@ export async function fetchShareTorrent(
       error instanceof ProtocolError ? { exitCode: ExitCode.notATorrent } : {},
     );
   }
+}
+
+async function fetchTorrentBytes(
+  { host, port }: SharingHost,
+  { infoHash, sources: [{ index }] }: FoundShare,
+  { network, signal, pin }: ShareClientOptions & { readonly pin: string | undefined },
+): Promise<Uint8Array> {
+  if (infoHash === undefined) {
+    const { fetchSealedTorrent } = await import("./pin_client.ts");
+    return await fetchSealedTorrent({ host, port, index, pin: pin ?? "" }, { network, signal });
+  }
+  const { status, body } = await httpGet(network, {
+    host,
+    port,
+    path: `/${infoHash}.torrent`,
+    bytesMax: torrentBytesMax,
+    signal,
+  });
+  if (status !== 200) throw new ProtocolError("its torrent is not there any more");
+  return body;
 }
 
 function hostError(host: string, port: number | undefined, error: unknown): UserError {

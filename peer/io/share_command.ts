@@ -4,16 +4,20 @@
  *
  * The tracker is handed in by main.ts, since peer and tracker meet only in lib.
  */
-import { type Command, command, count, flag, rate, text } from "../../lib/cli/args.ts";
+import { type Command, command, count, flag, optionalText, rate, text } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint } from "../../lib/endpoint.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
+import type { Network } from "../../lib/io/network.ts";
 import { formatMagnet } from "../../lib/magnet.ts";
 import { parseShareTarget, sharePort } from "../../lib/share_target.ts";
 import { originOf } from "../../lib/site_host.ts";
 import { type MadeShare, makeShares } from "./made_share.ts";
+import { guardNetwork } from "./guarded_network.ts";
+import { checkPin, makePin } from "./pin.ts";
+import type { PinServer } from "./pin_server.ts";
 import { ProgramFile } from "./program_file.ts";
 import { Session } from "./session.ts";
 import { ShareAnnouncer } from "./share_announcer.ts";
@@ -36,10 +40,16 @@ export function makeShareCommand(startTracker: StartShareTracker): Command {
         help: `the port of page and tracker (default: ${sharePort}, then the next free)`,
         max: 65535,
       }),
+      pin: optionalText({ value: "WORD", help: "only who knows the PIN gets it; without a word one is made" }),
       noDiscovery: flag({ help: "do not announce it on the network: others name this machine's address" }),
       uploadLimit: rate({ value: "RATE", help: "upload at most so many bytes a second", min: 1 }),
     },
-    examples: ["localbt share holiday", "localbt share --name 'Photos of May' --upload-limit 20M DCIM"],
+    examples: [
+      "localbt share holiday",
+      "localbt share --pin holiday",
+      "localbt share --pin=otter exams.zip",
+      "localbt share --name 'Photos of May' --upload-limit 20M DCIM",
+    ],
     async run(context, values, sources) {
       if (values.name !== undefined && sources.length > 1) {
         throw new UserError("run share", "--name is for one file or folder", {
@@ -49,8 +59,9 @@ export function makeShareCommand(startTracker: StartShareTracker): Command {
       }
       const program = ProgramFile.open();
       try {
-        const shares = await makeShares(context, sources, values.name);
-        await new Sharing({ context, shares, program, ...values, startTracker }).run();
+        const pin = values.pin === undefined ? undefined : checkPin(values.pin === "" ? makePin() : values.pin);
+        const shares = await makeShares(context, sources, { name: values.name, isPinned: pin !== undefined });
+        await new Sharing({ context, shares, program, ...values, pin, startTracker }).run();
       } catch (error) {
         if (context.stop.aborted) return stopCode(context.stop);
         throw error;
@@ -66,9 +77,19 @@ interface SharingOptions {
   readonly program: ProgramFile | undefined;
   readonly host: string | undefined;
   readonly port: number | undefined;
+  /** Undefined where everybody may take it. */
+  readonly pin: string | undefined;
   readonly noDiscovery: boolean;
   readonly uploadLimit: number | undefined;
   readonly startTracker: StartShareTracker;
+}
+
+/** Milliseconds between two warnings that somebody guesses. */
+const suspicionMs = 30_000;
+
+/** The network of a peer that serves only those who know the PIN. */
+function guarded(network: Network, pinServer: PinServer): Network {
+  return guardNetwork(network, (host) => pinServer.hasAdmitted(host));
 }
 
 /** One run: tracker, peer and page from the first visitor to Ctrl-C. */
@@ -87,8 +108,9 @@ class Sharing {
   async run(): Promise<void> {
     try {
       const { context, shares, host, uploadLimit } = this.#options;
+      const pinServer = await this.#makePinServer();
       const session = new Session({
-        context,
+        context: pinServer === undefined ? context : { ...context, network: guarded(context.network, pinServer) },
         host,
         port: undefined,
         uploadLimit,
@@ -98,7 +120,7 @@ class Sharing {
       });
       this.#closers.push(() => session.close());
       const report = new ShareReport(context, shares);
-      const tracker = this.#startTracker(session, report);
+      const tracker = this.#startTracker(session, report, pinServer);
       const failure = Promise.withResolvers<never>();
       failure.promise.catch(() => {});
       for (const { metainfo, directory, paths } of shares) {
@@ -121,7 +143,24 @@ class Sharing {
     }
   }
 
-  #startTracker(session: Session, report: ShareReport): ShareTracker {
+  async #makePinServer(): Promise<PinServer | undefined> {
+    const { pin, context } = this.#options;
+    if (pin === undefined) return undefined;
+    const { PinServer } = await import("./pin_server.ts");
+    let saidAt = -Infinity;
+    return await PinServer.make({
+      pin,
+      now: () => context.now(),
+      onSuspicion: (host) => {
+        if (context.now() - saidAt < suspicionMs) return;
+        saidAt = context.now();
+        context.event("suspicion", { address: host });
+        context.warn(`${host} tries too many PINs: it has to wait between them`);
+      },
+    });
+  }
+
+  #startTracker(session: Session, report: ShareReport, pinServer: PinServer | undefined): ShareTracker {
     const { context, shares, host, port, program, startTracker } = this.#options;
     const tracker = startOnNextFree(startTracker, {
       network: context.network,
@@ -142,6 +181,7 @@ class Sharing {
       peerPort: session.engine.port,
       version: context.version,
       program,
+      pinServer,
       announceUrls: tracker.announceUrls,
     });
     return tracker;
@@ -157,7 +197,16 @@ class Sharing {
       port,
       shares: shares.map(({ metainfo: { name, infoHash, totalLength }, files }, index) => {
         const peerPort = session.engine.port;
-        return { name, hostName: hostName(), infoHash, totalLength, fileCount: files.length, peerPort, index };
+        const openHash = this.#options.pin === undefined ? infoHash : undefined;
+        return {
+          name,
+          hostName: hostName(),
+          infoHash: openHash,
+          totalLength,
+          fileCount: files.length,
+          peerPort,
+          index,
+        };
       }),
       now: () => context.now(),
       random: () => context.random(),
@@ -174,7 +223,7 @@ class Sharing {
   }
 
   #tellReady(tracker: ShareTracker, session: Session, isAnnounced: boolean): void {
-    const { shares, program } = this.#options;
+    const { shares, program, pin } = this.#options;
     const context = this.#context;
     const hosts = tracker.announceUrls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ""));
     const origins = hosts.map((host) => originOf({ host, port: tracker.port }));
@@ -183,6 +232,7 @@ class Sharing {
       port: tracker.port,
       peerPort,
       urls: origins.map((origin) => `${origin}/`),
+      pin: pin ?? null,
       shares: shares.map(({ metainfo: { name, infoHash, totalLength }, files }) => {
         const magnet = formatMagnet({
           infoHash,
@@ -201,10 +251,13 @@ class Sharing {
       return `${safeText(name)} (${formatSize(totalLength)}, ${formatCount(files.length, "file")})`;
     });
     context.log(`sharing ${names.join(", ")} until Ctrl-C`);
-    const address = tracker.port === sharePort ? hosts[0] : formatEndpoint({ host: hosts[0], port: tracker.port });
+    const place = tracker.port === sharePort ? hosts[0] : formatEndpoint({ host: hosts[0], port: tracker.port });
+    const withPin = pin === undefined ? "" : " --pin PIN";
+    const address = `${place}${withPin}`;
+    if (pin !== undefined) context.out(`PIN ${pin}\n`);
     const name = shares.length === 1 ? typeable(shares[0].metainfo.name) : undefined;
     const lines: [string, string][] = isAnnounced && name !== undefined
-      ? [["others type", `localbt get ${name}`], ["or", `localbt get ${address}`]]
+      ? [["others type", `localbt get ${name}${withPin}`], ["or", `localbt get ${address}`]]
       : [["others type", `localbt get ${address}`]];
     lines.push(["or open", `${origins[0]}/`]);
     if (program !== undefined) {

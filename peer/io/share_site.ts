@@ -14,6 +14,7 @@ import type { HttpEnds, HttpRequest } from "../../lib/io/http_server.ts";
 import { formatMagnet } from "../../lib/magnet.ts";
 import { formatShareListing, listingPath } from "../../lib/share_listing.ts";
 import { originOf, readSiteHost } from "../../lib/site_host.ts";
+import type { PinServer } from "./pin_server.ts";
 import type { ProgramFile } from "./program_file.ts";
 import { type PageShare, sharePage } from "./share_page.ts";
 import { pageHeaders } from "./share_style.ts";
@@ -37,6 +38,8 @@ export interface ShareSiteOptions {
   readonly version: string;
   /** Undefined where the program is not one file. */
   readonly program: ProgramFile | undefined;
+  /** Undefined where everybody may take everything. */
+  readonly pinServer: PinServer | undefined;
 }
 
 /** Where a visitor is: what he called this machine. */
@@ -68,7 +71,11 @@ export class ShareSite {
       case "/localbt.sha256":
         return this.#digest();
     }
-    const share = this.#options.shares.find(({ infoHash }) => path === torrentPath(infoHash));
+    const { shares, pinServer } = this.#options;
+    if (pinServer !== undefined) {
+      return pinServer.answer(request, ends, (index) => shares[index] && this.#torrentBytes(shares[index], visited));
+    }
+    const share = shares.find(({ infoHash }) => path === torrentPath(infoHash));
     return share === undefined ? undefined : this.#torrent(share, visited);
   }
 
@@ -78,8 +85,11 @@ export class ShareSite {
   }
 
   #listing(): HttpReply {
-    const { hostName, peerPort, shares } = this.#options;
-    const listed = shares.map(({ files, ...share }, index) => ({ ...share, index, fileCount: files.length }));
+    const { hostName, peerPort, shares, pinServer } = this.#options;
+    const listed = shares.map(({ name, totalLength, infoHash, files }, index) => {
+      const open = pinServer === undefined ? infoHash : undefined;
+      return { name, totalLength, infoHash: open, index, fileCount: files.length };
+    });
     const body = new TextEncoder().encode(formatShareListing({ host: hostName, peerPort, shares: listed }));
     return { status: 200, contentType: "application/json", body };
   }
@@ -89,23 +99,27 @@ export class ShareSite {
   }
 
   #torrent(share: SiteShare, visited: Visited): HttpReply {
-    const { version } = this.#options;
-    const announce = this.#trackers(visited).map((url) => [url]);
-    const body = bodyOf(encodeTorrent(share.infoBytes, { announce, createdBy: `localbt/${version}` }));
+    const body = bodyOf(this.#torrentBytes(share, visited));
     return { status: 200, contentType: "application/x-bittorrent", headers: download(`${share.name}.torrent`), body };
   }
 
+  #torrentBytes({ infoBytes }: SiteShare, visited: Visited): Bytes {
+    const announce = this.#trackers(visited).map((url) => [url]);
+    return encodeTorrent(infoBytes, { announce, createdBy: `localbt/${this.#options.version}` });
+  }
+
   #page(visited: Visited): HttpReply {
-    const { hostName, peerPort, shares, program, version } = this.#options;
+    const { hostName, peerPort, shares, program, version, pinServer } = this.#options;
     const origin = originOf(visited);
-    const pageShares = shares.map((share): PageShare => {
+    const needsPin = pinServer !== undefined;
+    const pageShares = (needsPin ? [] : shares).map((share): PageShare => {
       const { name, infoHash, totalLength: length, files } = share;
       // A name or an address of the visitor's choice: where it is a name, his machine can look it up again.
       const peers = [{ host: visited.host, port: peerPort }];
       const magnet = formatMagnet({ infoHash, name, length, trackers: this.#trackers(visited), peers });
       return { name, totalLength: length, files, magnet, torrentPath: torrentPath(infoHash) };
     });
-    const page = sharePage({ origin, visited, hostName, version, shares: pageShares, needsPin: false, program });
+    const page = sharePage({ origin, visited, hostName, version, shares: pageShares, needsPin, program });
     return { status: 200, contentType: "text/html; charset=utf-8", headers: pageHeaders, body: encodeText(page) };
   }
 

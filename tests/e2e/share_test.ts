@@ -135,3 +135,29 @@ Deno.test("get says what is wrong with an address", async () => {
   assert(!other.stderr.includes("internal error"));
   assertEquals((await runLocalbt(scene, ["get", "https://127.0.0.1/"])).code, 2);
 });
+
+Deno.test("share --pin gives nothing without the PIN, and everything with it", async () => {
+  await using scene = await Scene.open();
+  const sharing = await share(scene, singleFile(1_000_000, 32_768), ["--pin=otter"]);
+  const page = await (await fetch(sharing.url)).text();
+  const listing = await (await fetch(`${sharing.url}shares.json`)).text();
+  for (const text of [page, listing]) assert(!text.includes(sharing.infoHash), text);
+  assertEquals((await drained(`${sharing.url}${sharing.infoHash}.torrent`)).status, 404);
+  const target = scene.newFolder("target");
+  const get = (...args: string[]) => runLocalbt(scene, ["get", sharing.address, "-o", target, ...onLoopback, ...args]);
+  const without = await get();
+  assertEquals(without.code, 2);
+  assertStringIncludes(without.stderr, "it needs a PIN");
+  const wrong = await get("--pin", "badger");
+  assertEquals(wrong.code, 1);
+  assertStringIncludes(wrong.stderr, "it is not the right one");
+  const right = await get("--pin", "otter");
+  assertEquals(right.code, 0, right.stderr);
+  assertHoldsPayload(sharing.payload, target);
+});
+
+async function drained(url: string): Promise<Response> {
+  const response = await fetch(url);
+  await response.body?.cancel();
+  return response;
+}
