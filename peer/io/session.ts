@@ -86,6 +86,7 @@ export class Session {
       isTrusted?: boolean;
     },
   ): Promise<OpenTorrent & { have: Bitfield }> {
+    if (metainfo.isPrivate) this.#discovery?.remove(metainfo.infoHash);
     const storage = await Storage.open({ metainfo, directory, paths, mode, selection, pool: this.#pool, resume });
     this.#storages.push(storage);
     if (isTrusted) return { metainfo, storage, selection, have: storage.assumeWhole() };
@@ -127,7 +128,6 @@ export class Session {
     onEvent: (event: TransferEvent) => void;
   }): Transfer {
     const { infoHash, layout, infoBytes, isPrivate, webSeeds } = metainfo;
-    if (isPrivate) this.#discovery?.remove(infoHash);
     const torrent = new Torrent({
       ...{ infoHash, layout, have, strategy, isSeedOnly, infoBytes, isPrivate, webSeeds },
       ...this.#self,

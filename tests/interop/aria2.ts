@@ -57,7 +57,7 @@ function aria2Options(options: StartOptions, address: string, port: number): str
     "--async-dns=false",
     "--enable-dht=false",
     "--enable-dht6=false",
-    "--bt-enable-lpd=false",
+    ...(options.discovery ? ["--bt-enable-lpd=true", `--bt-lpd-interface=${address}`] : ["--bt-enable-lpd=false"]),
     "--enable-peer-exchange=false",
     "--bt-require-crypto=false",
     "--bt-min-crypto-level=plain",

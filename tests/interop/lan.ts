@@ -5,7 +5,7 @@
  * refuses peers in 127.0.0.0/8 that a tracker gave it. Needs root and iproute2 on Linux, for some of it nftables.
  */
 import { type HostOptions, LanHost } from "./lan_host.ts";
-import { ip, networkNamespaces, nft, run, sysctl } from "./network_tools.ts";
+import { ip, networkNamespaces, nft, run, runIn, sysctl } from "./network_tools.ts";
 import type { Scene } from "./scene.ts";
 
 export { networkNamespaces };
@@ -18,6 +18,11 @@ export interface LanOptions {
   readonly addressing?: Addressing;
   /** The second byte of its addresses: 10.N.0.1, fdN::1; default 77. */
   readonly subnet?: number;
+}
+
+/** A part of a rule of nftables: the counter, or something else. */
+interface Counted {
+  readonly counter?: { readonly packets: number };
 }
 
 /** The number of the router of a hidden LAN among its hosts. */
@@ -98,6 +103,24 @@ export class Lan {
       "add chain bridge quiet through { type filter hook forward priority 0; }",
       "add rule bridge quiet through meta pkttype { multicast, broadcast } meta l4proto udp drop",
     );
+  }
+
+  /** Counts the datagrams for a port that pass the switch from now on. @returns how many so far */
+  async countDatagrams(port: number): Promise<() => Promise<number>> {
+    const rules = `table bridge count${port}`;
+    await nft(
+      this.#switch,
+      `add ${rules}`,
+      `add chain bridge count${port} through { type filter hook prerouting priority 0; }`,
+      `add rule bridge count${port} through udp dport ${port} counter`,
+    );
+    return async () => {
+      const { nftables } = JSON.parse(await runIn(this.#switch, ["nft", "-j", "list", ...rules.split(" ")]));
+      for (const { rule } of nftables) {
+        if (rule) return rule.expr.find(({ counter }: Counted) => counter).counter.packets;
+      }
+      throw new Error(`nothing counts port ${port}`);
+    };
   }
 
   get #switch(): string {

@@ -31,6 +31,7 @@ export const libtorrent: Client = {
         ...(options.isBench ? ["bench=1"] : []),
         ...(options.requestQueueMax ? [`queue=${options.requestQueueMax}`] : []),
         ...(options.uploadLimit ? [`up=${options.uploadLimit}`] : []),
+        ...(options.discovery ? ["lsd=1"] : []),
         ...(options.downloadLimit ? [`down=${options.downloadLimit}`] : []),
       ],
     });

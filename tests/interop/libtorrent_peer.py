@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""A libtorrent peer for the interop tests: one torrent, plain TCP, no DHT, PEX, LSD, UPnP or uTP.
+"""A libtorrent peer for the interop tests: one torrent, plain TCP, no DHT, PEX, UPnP or uTP, LSD only when it is asked for.
 
-usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1] [queue=BLOCKS]
+usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1] [queue=BLOCKS] [lsd=1]
 bench=1 sets it up for speed, and leaves out the alerts about peers; queue bounds what one peer is asked for at once.
 MODE is seed (the data is whole and not checked again) or download (what is there is checked first).
 
@@ -43,8 +43,8 @@ def report(alert):
 def settings(address, limits):
     kinds = lt.alert.category_t
     return {
-        "listen_interfaces": f"{address}:0", "outgoing_interfaces": address,
-        "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+        "listen_interfaces": f"[{address}]:0" if ":" in address else f"{address}:0", "outgoing_interfaces": address,
+        "enable_dht": False, "enable_lsd": "lsd" in limits, "enable_upnp": False, "enable_natpmp": False,
         "enable_incoming_utp": False, "enable_outgoing_utp": False,
         "in_enc_policy": 1, "out_enc_policy": 2, "allowed_enc_level": 1, "prefer_rc4": False,
         "allow_multiple_connections_per_ip": True, "rate_limit_ip_overhead": False, "mixed_mode_algorithm": 0,
@@ -91,7 +91,9 @@ def main():
     params.ti = lt.torrent_info(torrent)
     params.save_path = directory
     flags = lt.torrent_flags
-    params.flags = flags.update_subscribe | flags.disable_dht | flags.disable_lsd | flags.disable_pex
+    params.flags = flags.update_subscribe | flags.disable_dht | flags.disable_pex
+    if "lsd" not in limits:
+        params.flags |= flags.disable_lsd
     if mode == "seed":
         params.flags |= flags.seed_mode
     handle = session.add_torrent(params)

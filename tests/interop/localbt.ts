@@ -30,7 +30,7 @@ export type RunOptions = Omit<ChildOptions, "name" | "command"> & { readonly pre
 /** Starts `localbt …args`. Outside of namespaces nothing may leave this machine, so that no multicast is sent there. */
 export function startLocalbt(scene: Scene, args: readonly string[], options: RunOptions = {}): Child {
   const { prefix = [], ...rest } = options;
-  const isInNamespace = prefix[0] === "ip" && prefix[1] === "netns";
+  const isInNamespace = /^(ip netns exec|unshare --net)/.test(prefix.join(" "));
   const quiet = !isInNamespace && ["seed", "download"].includes(args[0] ?? "") ? ["--no-discovery"] : [];
   const command = [...prefix, ...localbtCommand(), ...args, ...quiet];
   return scene.start({ ...rest, name: `localbt ${args[0]}`, command });

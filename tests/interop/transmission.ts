@@ -80,7 +80,7 @@ function settings(options: StartOptions, address: string, port: number, rpcPort:
     "rpc-host-whitelist-enabled": false,
     "rpc-authentication-required": false,
     "dht-enabled": false,
-    "lpd-enabled": false,
+    "lpd-enabled": options.discovery === true,
     "pex-enabled": false,
     "utp-enabled": false,
     "port-forwarding-enabled": false,
