@@ -215,8 +215,10 @@ export const announceIntervalDefaultMs = 5 * 60_000;
 export const announceRetryMinMs = 5_000;
 /** Milliseconds between two tries of a failing tracker at most. */
 export const announceRetryMaxMs = 5 * 60_000;
-/** Milliseconds until a tracker's reply is given up. */
+/** Milliseconds until a tracker's reply is given up; over UDP this is also when BEP 15 would first ask again. */
 export const announceTimeoutMs = 15_000;
+/** Milliseconds that a tracker of two families has for its second answer, once the first is here. */
+export const otherFamilyMs = 500;
 /** Redirects followed for one request to a tracker or a web seed. */
 export const httpRedirectsMax = 3;
 /** Milliseconds for finding out whether a name that we are sent to stands for a private address. */
@@ -232,6 +234,8 @@ export const udpRequestBytesMax = 4 * KiB;
 export const udpIdAcceptedSeconds = 120;
 /** Milliseconds that a client uses an id (BEP 15). */
 export const udpIdUsedMs = 60_000;
+/** Milliseconds that a client's socket stays open for the next announce: no longer than an id is used. */
+export const udpIdleMs = udpIdUsedMs;
 /** Replies of the UDP tracker that may wait for their socket; above it no further packet is read. */
 export const udpRepliesMax = 64;
 

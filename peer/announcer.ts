@@ -7,7 +7,13 @@
  */
 import type { AnnounceEvent, AnnounceReply, AnnounceRequest } from "../lib/announce/request.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
-import { announceIntervalMinMs, announceRetryMaxMs, announceRetryMinMs, numWantMax } from "../lib/limits.ts";
+import {
+  announceIntervalMinMs,
+  announceRetryMaxMs,
+  announceRetryMinMs,
+  announceTimeoutMs,
+  numWantMax,
+} from "../lib/limits.ts";
 
 /** One announce to make now. */
 export interface AnnounceCall {
@@ -162,8 +168,7 @@ export class Announcer {
     const call = this.#take(id);
     if (call === undefined) return;
     const { tier, tracker } = call;
-    const backOffMs = Math.min(announceRetryMinMs * 2 ** Math.min(tracker.failureCount++, 20), announceRetryMaxMs);
-    tracker.retryAt = now + Math.max(backOffMs, retryInMs ?? 0);
+    tracker.retryAt = now + Math.max(backOffMs(tracker.url, tracker.failureCount++), retryInMs ?? 0);
     tracker.lastError = why;
     tier.nextAt = Math.min(...tier.trackers.map(({ retryAt }) => Math.max(now, retryAt)));
     tier.earlyAt = tier.nextAt;
@@ -263,6 +268,16 @@ export class Announcer {
 
 /** Peers asked for by who does not look for any: a seeder dials out too, so that clients behind a firewall are served. */
 const seedNumWant = 50;
+
+/**
+ * Milliseconds until a tracker is tried again. Over UDP a question is to be repeated 15 s · 2^n after it was sent (BEP 15),
+ * and its answer has been waited for during the first 15 s of them.
+ */
+function backOffMs(url: string, failureCount: number): number {
+  const doublings = 2 ** Math.min(failureCount, 20);
+  const wantedMs = /^udp:/i.test(url) ? announceTimeoutMs * (doublings - 1) : announceRetryMinMs * doublings;
+  return Math.min(Math.max(wantedMs, announceRetryMinMs), announceRetryMaxMs);
+}
 
 function makeTier(urls: readonly string[]): TierState {
   return {

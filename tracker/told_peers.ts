@@ -110,12 +110,11 @@ export class ToldPeers {
     const flags = list.flagsAt(position);
     const isIpv6 = (flags & peerFlag.isIpv6) !== 0;
     const isOfNoUse = asker.isUdp && isIpv6 !== (asker.family === 6);
-    if ((flags & peerFlag.isLoopback) !== 0) {
-      if (!asker.isLoopback || isOfNoUse) return this.#addBeside(list, position, asker);
-    } else if (isOfNoUse) return;
-    else if ((flags & peerFlag.isBeside) !== 0 && isReplaceable(asker, isIpv6)) {
+    const isOutOfReach = (flags & peerFlag.isLoopback) !== 0 && !asker.isLoopback;
+    if (isOutOfReach || (flags & peerFlag.isBeside) !== 0 && isReplaceable(asker, isIpv6)) {
       return this.#addBeside(list, position, asker);
     }
+    if (isOfNoUse) return;
     if (!isIpv6) this.#add4(list, position);
     else if ((flags & peerFlag.isLinkLocal) === 0 || asker.isLinkLocal) {
       this.#table.copyEndpoint(list.slotAt(position), this.#peers6, this.#take6(list, position));

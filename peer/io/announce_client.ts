@@ -1,21 +1,13 @@
 /**
- * One announce over HTTP or HTTPS: asks, follows a few redirects, reads a bounded answer.
+ * Announces and scrapes, by whatever way the tracker's URL names: HTTP, HTTPS or UDP.
  *
- * Owns what may go wrong on the way; lib/announce owns the bytes, announcer.ts the moments, http_client.ts the redirects.
+ * One client serves all torrents of a run, so that they share sockets and ids of UDP trackers.
  */
-import { LimitedBytesTransformStream, toBytes } from "@std/streams";
-import { announceUrl, scrapeUrl } from "../../lib/announce/http_query.ts";
-import { decodeAnnounceReply, decodeScrapeReply } from "../../lib/announce/http_reply.ts";
-import {
-  type AnnounceReply,
-  type AnnounceRequest,
-  type ScrapeCounts,
-  TrackerFailure,
-} from "../../lib/announce/request.ts";
-import { ProtocolError, UserError } from "../../lib/errors.ts";
+import type { AnnounceReply, AnnounceRequest, ScrapeCounts } from "../../lib/announce/request.ts";
 import type { InfoHash } from "../../lib/ids.ts";
-import { announceTimeoutMs, trackerReplyBytesMax } from "../../lib/limits.ts";
-import { fetchFollowing, isHttp, wordsOf } from "./http_client.ts";
+import type { Network } from "../../lib/io/network.ts";
+import { announceByHttp, scrapeByHttp } from "./http_announce.ts";
+import { UdpClient } from "./udp_client.ts";
 
 export interface AnnounceClientOptions {
   /** Ends the announce at once; its reason is thrown. */
@@ -24,91 +16,45 @@ export interface AnnounceClientOptions {
   readonly timeoutMs?: number;
 }
 
-/**
- * Announces to one tracker.
- *
- * @throws TrackerFailure when it refuses, ProtocolError when its answer is none, UserError when it cannot be reached;
- * each in plain words that hold no passkey. The signal's reason when it aborts.
- */
-export async function announce(
-  call: { url: string; request: AnnounceRequest },
-  options: AnnounceClientOptions,
-): Promise<AnnounceReply> {
-  return await ask(call.url, announceUrl(call.url, call.request), decodeAnnounceReply, options);
-}
+export class AnnounceClient {
+  readonly #udp: UdpClient;
 
-/**
- * Asks a tracker for the counters of some swarms (BEP 48).
- *
- * @throws as {@linkcode announce} does, and UserError when this tracker's URL has no scrape
- */
-export async function scrape(
-  call: { url: string; infoHashes: readonly InfoHash[] },
-  options: AnnounceClientOptions,
-): Promise<ScrapeCounts[]> {
-  const url = scrapeUrl(call.url, call.infoHashes);
-  if (url === undefined) throw unreachable(call.url, "it offers no scrape");
-  return await ask(call.url, url, decodeScrapeReply, options);
-}
+  /** @param host our address to ask UDP trackers from; any, in both families, unless given */
+  constructor(options: { network: Network; host?: string | undefined; now(): number }) {
+    this.#udp = new UdpClient(options);
+  }
 
-async function ask<T>(
-  tracker: string,
-  url: string,
-  decode: (body: Uint8Array) => T,
-  { signal, timeoutMs = announceTimeoutMs }: AnnounceClientOptions,
-): Promise<T> {
-  signal.throwIfAborted();
-  const timeout = AbortSignal.timeout(timeoutMs);
-  try {
-    const { response } = await fetchFollowing(httpUrl(tracker, url), {
-      signal: AbortSignal.any([signal, timeout]),
-      headers: { "accept": "*/*" },
-    });
-    const body = await readBody(response);
-    return decodeBody(response, body, decode);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof ProtocolError || error instanceof UserError) throw error;
-    throw unreachable(tracker, timeout.aborted ? "it gives no answer" : wordsOf(error));
+  /**
+   * Announces to one tracker.
+   *
+   * @throws TrackerFailure when it refuses, ProtocolError when its answer is none, UserError when it cannot be reached;
+   * each in plain words that hold no passkey. The signal's reason when it aborts.
+   */
+  async announce(
+    call: { url: string; request: AnnounceRequest },
+    options: AnnounceClientOptions,
+  ): Promise<AnnounceReply> {
+    return await (isUdp(call.url) ? this.#udp.announce(call, options) : announceByHttp(call, options));
+  }
+
+  /**
+   * Asks a tracker for the counters of some swarms (BEP 15, 48).
+   *
+   * @throws as {@linkcode announce} does, and UserError when this tracker's URL has no scrape
+   */
+  async scrape(
+    call: { url: string; infoHashes: readonly InfoHash[] },
+    options: AnnounceClientOptions,
+  ): Promise<ScrapeCounts[]> {
+    return await (isUdp(call.url) ? this.#udp.scrape(call, options) : scrapeByHttp(call, options));
+  }
+
+  /** Gives the sockets back; whoever still waits for an answer is told that there is none. */
+  close(): void {
+    this.#udp.close();
   }
 }
 
-function httpUrl(tracker: string, text: string): URL {
-  const url = URL.parse(text);
-  if (url?.protocol === "udp:") throw unreachable(tracker, "trackers over UDP are not supported yet");
-  if (url === null || !isHttp(url)) throw unreachable(tracker, "its address is not an http one");
-  return url;
-}
-
-/** The whole body after decompression; more than the bound is an error, however well it was packed. */
-async function readBody(response: Response): Promise<Uint8Array> {
-  if (response.body === null) return new Uint8Array(0);
-  const limited = new LimitedBytesTransformStream(trackerReplyBytesMax, { error: true });
-  try {
-    return await toBytes(response.body.pipeThrough(limited));
-  } catch (error) {
-    if (error instanceof RangeError) throw new ProtocolError("the tracker's answer is too large");
-    throw error;
-  }
-}
-
-/** Some trackers refuse with a status of their own and the reason in bencode all the same. */
-function decodeBody<T>(response: Response, body: Uint8Array, decode: (body: Uint8Array) => T): T {
-  if (response.ok) return decode(body);
-  try {
-    decode(body);
-  } catch (error) {
-    if (error instanceof TrackerFailure) throw error;
-  }
-  throw new ProtocolError(`the tracker answered ${response.status}`);
-}
-
-function unreachable(tracker: string, why: string): UserError {
-  return new UserError(`announce to ${nameOf(tracker)}`, why);
-}
-
-/** Scheme, host and port: path and query may hold a passkey, and the user part a password. */
-function nameOf(tracker: string): string {
-  const url = URL.parse(tracker);
-  return url === null ? "the tracker" : `${url.protocol}//${url.host}`;
+function isUdp(url: string): boolean {
+  return /^udp:/i.test(url);
 }

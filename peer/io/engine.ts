@@ -4,14 +4,17 @@
  * An incoming connection belongs to nobody until its handshake names a torrent that is here; the number of those is
  * bounded, and one that says nothing is closed in time.
  */
+import type { AnnounceReply } from "../../lib/announce/request.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { connectOnAnyLink } from "../../lib/io/link_local.ts";
 import { listenOn, listenOnNextFree } from "../../lib/io/listen.ts";
 import type { Network, Socket, SocketListener } from "../../lib/io/network.ts";
 import { handshakeTimeoutMs, socketsMax, unroutedConnectionsMax } from "../../lib/limits.ts";
 import { handshakeLength } from "../../lib/wire/handshake.ts";
+import type { AnnounceCall } from "../announcer.ts";
 import { Client } from "../client.ts";
 import type { MetadataFetch } from "../metadata_fetch.ts";
+import { AnnounceClient } from "./announce_client.ts";
 import { Connection } from "./connection.ts";
 import type { Storage } from "./storage.ts";
 import type { Torrent } from "../torrent.ts";
@@ -31,6 +34,7 @@ export class Engine implements LinkHost {
   /** The TCP port that peers reach us on. */
   readonly port: number;
   readonly #network: Network;
+  readonly #announceClient: AnnounceClient;
   readonly #listeners: readonly SocketListener[];
   readonly #client = new Client<SwarmLink>();
   readonly #accepting: Promise<void>[];
@@ -56,6 +60,7 @@ export class Engine implements LinkHost {
     now: () => number;
   }) {
     this.#network = network;
+    this.#announceClient = new AnnounceClient({ network, host, now });
     this.now = now;
     this.#listeners = port === undefined
       ? listenOnNextFree(network, host, { port: firstPort, tries: portTries })
@@ -102,6 +107,7 @@ export class Engine implements LinkHost {
     for (const connection of this.#unrouted) connection.close();
     clearTimeout(this.#timer);
     await Promise.all([...this.#client.entries()].map((link) => link.stop()));
+    this.#announceClient.close();
     await Promise.all(this.#accepting);
   }
 
@@ -109,6 +115,10 @@ export class Engine implements LinkHost {
 
   connect({ host, port }: { host: string; port: number }, signal: AbortSignal): Promise<Socket> {
     return connectOnAnyLink(this.#network, { hostname: host, port, signal });
+  }
+
+  announce(call: AnnounceCall, signal: AbortSignal): Promise<AnnounceReply> {
+    return this.#announceClient.announce(call, { signal });
   }
 
   adopt(socket: Socket): Connection {

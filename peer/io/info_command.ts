@@ -112,7 +112,8 @@ function readMagnet(link: string) {
 
 /** The peers that all trackers together know; what went wrong is added to `failures`. */
 async function askTrackers(context: Context, info: Info, failures: string[]): Promise<Endpoint[]> {
-  const { announce } = await import("./announce_client.ts");
+  const { AnnounceClient } = await import("./announce_client.ts");
+  const client = new AnnounceClient({ network: context.network, now: () => context.now() });
   const urls = info.announce.flat();
   if (urls.length === 0) failures.push("it names no tracker that could be asked");
   const request = {
@@ -130,14 +131,15 @@ async function askTrackers(context: Context, info: Info, failures: string[]): Pr
   const peers = new Map<string, Endpoint>();
   await Promise.all(urls.map(async (url) => {
     try {
-      const reply = await announce({ url, request: { ...request, event: "started" } }, options);
+      const reply = await client.announce({ url, request: { ...request, event: "started" } }, options);
       for (const peer of reply.peers) peers.set(formatEndpoint(peer), peer);
       // We do not serve anything: nobody should be sent here.
-      await announce({ url, request: { ...request, event: "stopped", numWant: 0 } }, options).catch(() => {});
+      await client.announce({ url, request: { ...request, event: "stopped", numWant: 0 } }, options).catch(() => {});
     } catch (error) {
       failures.push(`${url}: ${reasonOf(error)}`);
     }
   }));
+  client.close();
   context.stop.throwIfAborted();
   return [...peers.values()];
 }

@@ -4,14 +4,14 @@
  * The core may change while connections stand: a MetadataFetch is followed by the Torrent that it found. Inputs are applied
  * one after the other in the order they come; an effect that is answered at once becomes the next input of the same turn.
  */
-import { TrackerFailure } from "../../lib/announce/request.ts";
+import { type AnnounceReply, TrackerFailure } from "../../lib/announce/request.ts";
 import type { Endpoint } from "../../lib/endpoint.ts";
 import { ProtocolError, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
 import type { Socket } from "../../lib/io/network.ts";
 import { dialTimeoutMs } from "../../lib/limits.ts";
+import type { AnnounceCall } from "../announcer.ts";
 import type { ConnectionId, Effect, Input } from "../events.ts";
-import { announce } from "./announce_client.ts";
 import type { Connection } from "./connection.ts";
 
 /** A state machine for one info hash. */
@@ -28,6 +28,8 @@ export interface LinkHost {
   connect(endpoint: Endpoint, signal: AbortSignal): Promise<Socket>;
   /** Gives a new socket its number. */
   adopt(socket: Socket): Connection;
+  /** Asks a tracker. @throws as AnnounceClient.announce() does */
+  announce(call: AnnounceCall, signal: AbortSignal): Promise<AnnounceReply>;
   /** The link has something to do at this time (monotonic ms). */
   wakeAt(at: number): void;
 }
@@ -178,7 +180,7 @@ export class SwarmLink {
 
   async #announce({ call }: Extract<Effect, { kind: "announce" }>): Promise<void> {
     try {
-      const reply = await announce(call, { signal: this.#ending.signal });
+      const reply = await this.#host.announce(call, this.#ending.signal);
       this.apply({ kind: "announced", id: call.id, reply });
     } catch (error) {
       if (!(error instanceof UserError || error instanceof ProtocolError)) throw error;

@@ -123,6 +123,22 @@ Deno.test("Announcer backs off from a failing tracker: 5 s doubled up to 5 min",
   assertEquals(client.announcer.nextDueAt() - client.now, 5000);
 });
 
+Deno.test("Announcer asks a silent UDP tracker again 15 s · 2^n after each time that it asked, as BEP 15 has it", () => {
+  const client = new Client({ tiers: [["udp://a:6969/announce"]] });
+  const gaps: number[] = [];
+  let askedAt = client.now;
+  let call = client.call();
+  for (let i = 0; i < 7; i++) {
+    client.now += 15_000; // nothing came
+    client.fail(call);
+    gaps.push((client.skip() - askedAt) / 1000);
+    askedAt = client.now;
+    call = client.call();
+  }
+  // never sooner than 5 s after the failure, and never later than 5 min
+  assertEquals(gaps, [20, 30, 60, 120, 240, 315, 315]);
+});
+
 Deno.test("Announcer leaves a tracker alone for as long as it says", () => {
   const client = new Client();
   client.fail(client.call(), 600_000);

@@ -113,7 +113,9 @@ Deno.test("TrackerServer hears UDP on both families when no host is named", asyn
       return; // this machine has no IPv6
     }
     using _ = client6;
-    assertEquals(await client6.announce(10003, 6), ["[::1]:10001", "[::1]:10002"]);
+    assertEquals(await client6.announce(10003, 6), []);
+    assertEquals(await client6.announce(10004, 6), ["[::1]:10003"]);
+    assertEquals(server.stats.peers, 4);
   });
 });
 

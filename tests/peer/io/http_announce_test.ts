@@ -4,7 +4,7 @@ import { type AnnounceRequest, TrackerFailure } from "../../../lib/announce/requ
 import { bytesFromLatin1, concatBytes, latin1FromBytes } from "../../../lib/bytes.ts";
 import { ProtocolError, UserError } from "../../../lib/errors.ts";
 import { infoHashFromBytes, peerIdFromBytes } from "../../../lib/ids.ts";
-import { announce, scrape } from "../../../peer/io/announce_client.ts";
+import { announceByHttp, scrapeByHttp } from "../../../peer/io/http_announce.ts";
 
 const request: AnnounceRequest = {
   // Every byte that some URL parser changes, decodes or encodes in its own way.
@@ -77,9 +77,9 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<vo
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
-const announceTo = (url: string, timeoutMs = 10_000) => announce({ url, request }, { signal: never, timeoutMs });
+const announceTo = (url: string, timeoutMs = 10_000) => announceByHttp({ url, request }, { signal: never, timeoutMs });
 
-Deno.test("announce() sends the query's bytes unchanged and keeps the passkey in front", async () => {
+Deno.test("announceByHttp() sends the query's bytes unchanged and keeps the passkey in front", async () => {
   await using tracker = new RawTracker(() => ok(body));
   await announceTo(`${tracker.origin}/announce?passkey=a%20b`);
   assertEquals(
@@ -90,13 +90,13 @@ Deno.test("announce() sends the query's bytes unchanged and keeps the passkey in
   );
 });
 
-Deno.test("announce() decodes the answer", async () => {
+Deno.test("announceByHttp() decodes the answer", async () => {
   await using tracker = new RawTracker(() => ok(body));
   const reply = await announceTo(`${tracker.origin}/announce`);
   assertEquals([reply.intervalMs, reply.peers], [60_000, [{ host: "10.0.0.2", port: 6881 }]]);
 });
 
-Deno.test("announce() decodes answers that are chunked, gzipped, or end with the connection", async () => {
+Deno.test("announceByHttp() decodes answers that are chunked, gzipped, or end with the connection", async () => {
   const packed = latin1FromBytes(new Uint8Array(gzipSync(bytesFromLatin1(body))));
   const chunks = [...body].map((character) => `1\r\n${character}\r\n`).join("");
   const replies = [
@@ -110,7 +110,7 @@ Deno.test("announce() decodes answers that are chunked, gzipped, or end with the
   }
 });
 
-Deno.test("announce() follows redirects, three of them", async () => {
+Deno.test("announceByHttp() follows redirects, three of them", async () => {
   await using tracker = new RawTracker((_, head) => {
     const hop = Number(/\/hop(\d)/.exec(head)?.[1]);
     return hop === 0 ? ok(body) : `HTTP/1.1 302 Found\r\nLocation: /hop${hop - 1}\r\nContent-Length: 0\r\n\r\n`;
@@ -119,14 +119,14 @@ Deno.test("announce() follows redirects, three of them", async () => {
   await assertRejects(() => announceTo(`${tracker.origin}/hop4`), UserError, "it redirects too often");
 });
 
-Deno.test("announce() follows no redirect to another kind of address", async () => {
+Deno.test("announceByHttp() follows no redirect to another kind of address", async () => {
   for (const location of ["file:///etc/passwd", "ftp://127.0.0.1/", "data:,d8:intervali60e5:peers0:e"]) {
     await using tracker = new RawTracker(() => `HTTP/1.1 301 x\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`);
     await assertRejects(() => announceTo(tracker.origin), UserError, "redirects to something that is no web address");
   }
 });
 
-Deno.test("announce() follows no redirect from a public address to a private one", async () => {
+Deno.test("announceByHttp() follows no redirect from a public address to a private one", async () => {
   const fetched: string[] = [];
   const realFetch = globalThis.fetch;
   // No public address can be reached from a test: this one answer is made up, the rules are the real ones.
@@ -160,7 +160,7 @@ Deno.test("announce() follows no redirect from a public address to a private one
   }
 });
 
-Deno.test("announce() understands a refusal, whatever its status", async () => {
+Deno.test("announceByHttp() understands a refusal, whatever its status", async () => {
   const refusal = "d14:failure reason9:not today8:retry ini5ee";
   for (const status of ["200 OK", "403 Forbidden", "503 Busy"]) {
     await using tracker = new RawTracker(() =>
@@ -171,7 +171,7 @@ Deno.test("announce() understands a refusal, whatever its status", async () => {
   }
 });
 
-Deno.test("announce() says what is wrong with an answer", async () => {
+Deno.test("announceByHttp() says what is wrong with an answer", async () => {
   const table: [string, string][] = [
     ["HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops", "the tracker answered 500"],
     ["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "the tracker answered 404"],
@@ -186,7 +186,7 @@ Deno.test("announce() says what is wrong with an answer", async () => {
   }
 });
 
-Deno.test("announce() says why a tracker cannot be reached, without the passkey", async () => {
+Deno.test("announceByHttp() says why a tracker cannot be reached, without the passkey", async () => {
   await using closer = new RawTracker(() => "");
   await using garbler = new RawTracker(() => "", { greeting: "SSH-2.0-OpenSSH_9.2p1\r\n" });
   await using cutter = new RawTracker(() => "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nd8:inter");
@@ -198,7 +198,6 @@ Deno.test("announce() says why a tracker cannot be reached, without the passkey"
     [cutter.origin, "it closed the connection"],
     [garbler.origin, "it does not speak HTTP"],
     [garbler.origin.replace("http:", "https:"), "it does not speak TLS"],
-    ["udp://127.0.0.1:6969", "trackers over UDP are not supported yet"],
     ["ws://127.0.0.1:6969", "its address is not an http one"],
   ];
   for (const [origin, why] of table) {
@@ -217,7 +216,7 @@ function freePort(): number {
   return port;
 }
 
-Deno.test("announce() gives up on a tracker that never answers, and on one that never ends", async () => {
+Deno.test("announceByHttp() gives up on a tracker that never answers, and on one that never ends", async () => {
   await using silent = new RawTracker(() => Promise.resolve());
   await using endless = new RawTracker((connection) =>
     writeAll(connection, bytesFromLatin1("HTTP/1.1 200 OK\r\n\r\nd8:"))
@@ -227,7 +226,7 @@ Deno.test("announce() gives up on a tracker that never answers, and on one that 
   }
 });
 
-Deno.test("announce() stops reading an answer of 100 MB after the first", async () => {
+Deno.test("announceByHttp() stops reading an answer of 100 MB after the first", async () => {
   let sent = 0;
   await using tracker = new RawTracker(async (connection) => {
     await writeAll(connection, bytesFromLatin1("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"));
@@ -238,7 +237,7 @@ Deno.test("announce() stops reading an answer of 100 MB after the first", async 
   assert(sent < 50, `${sent} MB were taken`);
 });
 
-Deno.test("announce() bounds what an answer inflates to", async () => {
+Deno.test("announceByHttp() bounds what an answer inflates to", async () => {
   const bomb = new Uint8Array(gzipSync(new Uint8Array(50_000_000)));
   const reply = concatBytes([
     bytesFromLatin1(`HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`),
@@ -248,30 +247,32 @@ Deno.test("announce() bounds what an answer inflates to", async () => {
   await assertRejects(() => announceTo(tracker.origin), ProtocolError, "the tracker's answer is too large");
 });
 
-Deno.test("announce() ends with the reason of its signal", async () => {
+Deno.test("announceByHttp() ends with the reason of its signal", async () => {
   const controller = new AbortController();
   await using tracker = new RawTracker(() => {
     controller.abort("SIGINT");
     return Promise.resolve();
   });
-  const outcome = await announce({ url: tracker.origin, request }, { signal: controller.signal }).catch((reason) =>
-    reason
-  );
+  const outcome = await announceByHttp({ url: tracker.origin, request }, { signal: controller.signal }).catch((
+    reason,
+  ) => reason);
   assertEquals(outcome, "SIGINT");
-  const again = await announce({ url: tracker.origin, request }, { signal: controller.signal }).catch((reason) =>
+  const again = await announceByHttp({ url: tracker.origin, request }, { signal: controller.signal }).catch((reason) =>
     reason
   );
   assertEquals(again, "SIGINT");
   assertEquals(tracker.requests.length, 1);
 });
 
-Deno.test("scrape() asks beside the announce URL and decodes the counters", async () => {
+Deno.test("scrapeByHttp() asks beside the announce URL and decodes the counters", async () => {
   const { infoHash } = request;
   const raw = "\x00\x0a %+&=#?/\\'\"<>~.\x7f\x80\xff";
   await using tracker = new RawTracker(() => ok(`d5:filesd20:${raw}d8:completei1e10:downloadedi3e10:incompletei2eeee`));
-  const counts = await scrape({ url: `${tracker.origin}/announce`, infoHashes: [infoHash] }, { signal: never });
+  const counts = await scrapeByHttp({ url: `${tracker.origin}/announce`, infoHashes: [infoHash] }, { signal: never });
   assertEquals(counts, [{ infoHash, complete: 1, incomplete: 2, downloaded: 3 }]);
   assert(tracker.requests[0].startsWith("GET /scrape?info_hash=%00%0A"));
-  const error = await scrape({ url: `${tracker.origin}/a`, infoHashes: [infoHash] }, { signal: never }).catch((e) => e);
+  const error = await scrapeByHttp({ url: `${tracker.origin}/a`, infoHashes: [infoHash] }, { signal: never }).catch((
+    e,
+  ) => e);
   assertInstanceOf(error, UserError);
 });
