@@ -14,7 +14,6 @@ import {
   webSeedRetryMaxMs,
   webSeedRetryMinMs,
 } from "../lib/limits.ts";
-import { RateMeter } from "../lib/rate_meter.ts";
 import type { ConnectionId } from "./events.ts";
 
 /** Why a request ended before its last byte, and what that means for the next ones. */
@@ -35,10 +34,9 @@ export class WebSeed {
   readonly source: ConnectionId;
   /** Its host and port: all that is said of it, since the rest of a URL may hold a password. */
   readonly endpoint: Endpoint;
-  readonly meter = new RateMeter();
-  /** Bytes a second, when it was last asked; undefined before the first answer. */
+  /** Bytes a second while it is asked, in all requests together; undefined before the first answer. */
   rate: number | undefined;
-  /** Requests under way. */
+  /** Requests under way, the one that ends now included. */
   requestCount = 0;
   /** It delivers: the person was told so. */
   isJoined = false;
@@ -88,14 +86,14 @@ export class WebSeed {
     return !this.#hasDelivered || this.#failureCount > 0;
   }
 
-  delivered(bytes: number, now: number): void {
-    this.meter.add(bytes, now);
+  delivered(): void {
     this.#hasDelivered = true;
   }
 
-  /** A request was answered to its end. */
-  succeeded(now: number): void {
-    this.rate = this.meter.rate(now);
+  /** A request was answered to its end: `bytes` in `ms`, beside other requests. */
+  succeeded({ bytes, ms }: { bytes: number; ms: number }): void {
+    const rate = (bytes / Math.max(1, ms)) * 1000 * this.requestCount;
+    this.rate = this.rate === undefined ? rate : (this.rate + rate) / 2;
     this.#failureCount = 0;
     if (this.#lacks === undefined) this.lastError = undefined;
   }

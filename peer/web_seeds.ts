@@ -29,10 +29,16 @@ import { WebStream } from "./web_stream.ts";
 /** Seconds' worth of bytes that one request may ask for under a limit: so long the peers wait for it. */
 const throttledSeconds = 1 / 4;
 
+/** Milliseconds that a stream gets before its rate says something. */
+const streamMeasureMs = 2_000;
+
 interface WebRequest {
   readonly id: number;
   readonly seed: WebSeed;
   readonly run: WebRun | WebStream;
+  /** Monotonic ms. */
+  readonly startedAt: number;
+  receivedBytes: number;
 }
 
 export class WebSeeds {
@@ -114,6 +120,7 @@ export class WebSeeds {
   /** Ends what has become needless, and looks whether web seeds are needed. */
   upkeep(now: number): void {
     for (const request of [...this.#requests.values()]) {
+      this.#measureStream(request, now);
       if (!this.#isOfUse(request, now)) this.#cancel(request);
     }
     this.fill(now);
@@ -137,7 +144,8 @@ export class WebSeeds {
       seed.isJoined = true;
       this.#emit({ kind: "peerJoined", endpoint: seed.endpoint, client: "web seed" });
     }
-    seed.delivered(bytes.length, now);
+    seed.delivered();
+    request.receivedBytes += bytes.length;
     if (run instanceof WebStream) this.#limiter.take(bytes.length, now);
     this.#downloader.meter.add(bytes.length, now);
     run.push(bytes, (active, block, part) => this.#downloader.deliver(active, block, part, seed.source));
@@ -147,11 +155,11 @@ export class WebSeeds {
   onEnded(id: number, fault: WebSeedFault | undefined, now: number): void {
     const request = this.#requests.get(id);
     if (request === undefined) return;
-    const { seed, run } = request;
+    const { seed, run, startedAt } = request;
+    if (fault === undefined && run.isOver) seed.succeeded({ bytes: run.length, ms: now - startedAt });
     this.#remove(request);
     if (fault !== undefined) this.#onFault(seed, fault, now);
-    else if (run.isOver) seed.succeeded(now);
-    else this.#onFault(seed, { kind: "later", why: "its answer was too short" }, now);
+    else if (!run.isOver) this.#onFault(seed, { kind: "later", why: "its answer was too short" }, now);
     this.fill(now);
   }
 
@@ -195,6 +203,12 @@ export class WebSeeds {
     return peers.hasSeed ? undefined : "unheld";
   }
 
+  /** A stream has no end to wait for: its rate is that since its beginning. */
+  #measureStream({ seed, run, startedAt, receivedBytes }: WebRequest, now: number): void {
+    if (!(run instanceof WebStream) || now - startedAt < streamMeasureMs) return;
+    seed.rate = (receivedBytes / (now - startedAt)) * 1000;
+  }
+
   #mayAskMore(seed: WebSeed, now: number): boolean {
     const most = seed.isOnTrial || seed.givesWholeFilesOnly ? 1 : webSeedRequestsMax;
     return seed.mayBeAsked(now) && this.#requests.size < webRequestsMax && seed.requestCount < most;
@@ -208,7 +222,7 @@ export class WebSeeds {
     this.#waitsForMemory ||= run === undefined && !this.#table.mayActivate;
     if (run === undefined) return false;
     if (!(run instanceof WebStream)) this.#limiter.take(run.length, now);
-    const request = { id: this.#nextId++, seed, run };
+    const request = { id: this.#nextId++, seed, run, startedAt: now, receivedBytes: 0 };
     this.#requests.set(request.id, request);
     seed.requestCount++;
     const { offset, length } = run;

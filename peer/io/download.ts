@@ -129,9 +129,10 @@ export class Download {
   }
 
   #giveUp(timeoutMs: number): void {
-    const trackers = this.transfer.torrent.trackerStatus.flatMap(({ lastError }) => lastError ?? []);
+    const { trackerStatus, webSeedErrors } = this.transfer.torrent;
+    const faults = [...trackerStatus.flatMap(({ lastError }) => lastError ?? []), ...webSeedErrors];
     const { peerCount } = this.#stats();
-    const why = peerCount > 0 ? `${peerCount} connected` : trackers[0] ?? "no peer was found";
+    const why = peerCount > 0 ? `${peerCount} connected` : faults[0] ?? "no peer was found";
     this.#ended.reject(
       new UserError(
         `download ${safeText(this.#metainfo.name)}`,
