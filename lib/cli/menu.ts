@@ -23,6 +23,8 @@ interface Entry {
 }
 
 const operand = (answer: string) => [answer];
+/** The same, or nothing when the preset was taken. */
+const present = (answer: string) => answer === "" ? [] : [answer];
 /** The option with the answer as its value, or nothing when the preset was taken. */
 const optional = (name: string) => (answer: string) => answer === "" ? [] : [`${name}=${answer}`];
 /** Words become one option each: several trackers, several torrents. */
@@ -35,6 +37,19 @@ const download: readonly Question[] = [
 ];
 
 const entries: readonly Entry[] = [
+  {
+    title: "share a file or folder with everybody on this network",
+    command: "share",
+    questions: [{ ask: "File or folder to share", args: operand }],
+  },
+  {
+    title: "get what others on this network share",
+    command: "get",
+    questions: [
+      { ask: "Name or address of a share", preset: "show me what there is", args: present },
+      { ask: "Put it into this folder", preset: "here", args: optional("--output") },
+    ],
+  },
   {
     title: "create a torrent from a file or folder",
     command: "create",
@@ -81,7 +96,7 @@ export async function runMenu(context: Context, run: (argv: string[]) => Promise
   let code: ExitCode = ExitCode.done;
   while (!context.stop.aborted) {
     context.err(`\nlocalbt ${context.version}\n`);
-    entries.forEach((entry, i) => context.err(`  ${i + 1}. ${entry.title}\n`));
+    entries.forEach((entry, i) => context.err(`  ${String(i + 1).padStart(2)}. ${entry.title}\n`));
     context.err(`  ${quit}. quit\nChoice [1-${quit}]: `);
     const choice = await readAnswer(context);
     if (choice === undefined || choice === String(quit) || /^q(uit)?$/i.test(choice)) break;
@@ -105,7 +120,7 @@ async function askFor(context: Context, entry: Entry): Promise<string[] | undefi
   for (const question of entry.questions) {
     const answer = await askOne(context, question);
     if (answer === undefined) return undefined;
-    (question.args === operand ? operands : argv).push(...question.args(answer));
+    (question.args === operand || question.args === present ? operands : argv).push(...question.args(answer));
   }
   return operands.some((word) => word.startsWith("-")) ? [...argv, "--", ...operands] : [...argv, ...operands];
 }
