@@ -38,6 +38,13 @@ export class Availability {
     return this.#wantsNothing;
   }
 
+  /** Whether neither has anything for the other: the peer wants nothing, and has nothing that we want. */
+  isOfNoUse(session: PeerSession): boolean {
+    if (!session.has.isFull && !session.isUploadOnly) return false;
+    // Who has said nothing yet, or nothing but that it has nothing, may be a seed that shows its pieces one by one.
+    return this.#wantsNothing || (session.wantedCount === 0 && !session.has.isEmpty);
+  }
+
   /** The peer has one piece more. @throws ProtocolError when there is no such piece */
   onHave(session: PeerSession, index: number): void {
     const piece = this.#pieceOf(index);

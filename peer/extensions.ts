@@ -1,11 +1,12 @@
 /**
  * What a torrent does by the extension protocol (BEP 10): its extension handshake, and who takes which message.
  *
- * Of a private torrent nothing is told but to peers of its trackers (BEP 27): it offers no extension.
+ * Of a private torrent nothing is told but to peers of its trackers (BEP 27): what it is and who else has it is no topic.
  */
 import { canonicalHost } from "../lib/endpoint.ts";
 import { uploadQueueMax } from "../lib/limits.ts";
 import { type ExtensionHandshake, extensionHandshakeId, ownExtensionIds } from "../lib/wire/extended.ts";
+import { decodeDontHave, decodeUploadOnly } from "../lib/wire/partial_seed.ts";
 import { decodeMetadataMessage } from "../lib/wire/ut_metadata.ts";
 import { MetadataShare } from "./metadata_share.ts";
 import { PeerExchange, type PeerExchangeOptions } from "./peer_exchange.ts";
@@ -19,6 +20,8 @@ export interface ExtensionsOptions extends PeerExchangeOptions {
   readonly client: string;
   /** Our TCP port, 0 for none. */
   readonly listenPort: number;
+  /** The peer lost a piece (BEP 54). @throws ProtocolError when there is no such piece */
+  onDontHave(session: PeerSession, index: number): void;
 }
 
 export class Extensions {
@@ -38,7 +41,7 @@ export class Extensions {
     const { infoBytes, isPrivate, client, listenPort } = this.#options;
     this.#exchange?.touch();
     const yourIp = canonicalHost(session.endpoint.host); // undefined for an address with a zone
-    const names = isPrivate ? [] : (["ut_pex", "ut_metadata"] as const);
+    const names = ["lt_donthave", "upload_only", ...(isPrivate ? [] : ["ut_pex", "ut_metadata"] as const)] as const;
     return {
       extensionIds: new Map(names.map((name) => [name, ownExtensionIds[name]])),
       client,
@@ -54,6 +57,8 @@ export class Extensions {
   onMessage(session: PeerSession, { id, payload }: { id: number; payload: Uint8Array }, now: number): void {
     if (id === extensionHandshakeId) return this.#exchange?.touch();
     if (id === ownExtensionIds.ut_pex) return this.#exchange?.onMessage(session, payload, now);
+    if (id === ownExtensionIds.lt_donthave) this.#options.onDontHave(session, decodeDontHave(payload));
+    if (id === ownExtensionIds.upload_only) session.isUploadOnly = decodeUploadOnly(payload);
     if (id !== ownExtensionIds.ut_metadata || this.#metadata === undefined) return;
     const message = decodeMetadataMessage(payload);
     if (message?.kind === "request") this.#metadata.onRequest(session, message.part);

@@ -85,6 +85,7 @@ export class MetadataFetch {
       ...{ infoBytes: undefined, isPrivate: false, client, listenPort, random, sessions: this.roster.sessions },
       learn: (endpoints) => this.#learn(endpoints, "exchange"),
       wantsNoSeeds: () => false,
+      onDontHave: () => {}, // what anybody has is no topic yet
     });
   }
 

@@ -3,9 +3,11 @@
  *
  * Keeps nothing itself; that all which is wanted is there is for Torrent to act upon.
  */
+import { encodeDontHave } from "../lib/wire/partial_seed.ts";
 import type { Availability } from "./availability.ts";
 import type { Downloader } from "./downloader.ts";
 import type { ConnectionId, Effect, Input } from "./events.ts";
+import type { PeerSession } from "./peer_session.ts";
 import type { PeerRoster } from "./peer_roster.ts";
 import type { PieceTable } from "./piece_table.ts";
 import { isWebSource } from "./web_seed.ts";
@@ -64,8 +66,17 @@ export class PieceOutcomes {
       if (!table.isHave(piece)) continue;
       table.lost(piece);
       if (table.isWanted(piece) && !availability.wantsNothing) downloader.onLost(piece);
-      for (const session of roster.established) availability.onLost(session, piece);
+      for (const session of roster.established) {
+        session.sendExtended("lt_donthave", encodeDontHave(piece));
+        availability.onLost(session, piece);
+      }
     }
+  }
+
+  /** A peer's disk lost a piece (BEP 54). @throws ProtocolError when there is no such piece */
+  onDontHave(session: PeerSession, index: number): void {
+    const piece = this.#of.availability.onDontHave(session, index);
+    if (piece !== undefined) this.#of.downloader.onDontHave(session, piece);
   }
 
   #blame(liar: ConnectionId, why: string, now: number): void {

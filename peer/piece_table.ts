@@ -102,7 +102,7 @@ export class PieceTable {
     return this.#haveBytes;
   }
 
-  /** Bytes of all pieces that are not stored, wanted or not. */
+  /** Bytes of all pieces that are not stored, wanted or not: what trackers hear, since they count who says 0 as a seeder. */
   get lackingBytes(): number {
     return this.#lackingBytes;
   }

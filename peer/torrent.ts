@@ -73,6 +73,7 @@ export class Torrent {
       ...{ infoBytes, isPrivate, client, listenPort, random, sessions: this.#roster.sessions },
       learn: (endpoints) => this.#learn(endpoints, "exchange"),
       wantsNoSeeds: () => this.#availability.wantsNothing,
+      onDontHave: (session, index) => this.#outcomes.onDontHave(session, index),
     });
     const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
     const taking = { ...shared, picker, limiter: options.downloadLimiter };
@@ -96,6 +97,7 @@ export class Torrent {
       onExtended: (session, message) => {
         if (message.id === extensionHandshakeId) this.#roster.learnListenPort(session);
         this.#extensions.onMessage(session, message, this.#now);
+        this.#partSeeds(session);
       },
     });
   }
@@ -275,8 +277,7 @@ export class Torrent {
   }
 
   #extensionHandshakeFor(session: PeerSession): ExtensionHandshake {
-    const isUploadOnly = this.isComplete || (this.#options.isSeedOnly ?? false);
-    return this.#extensions.handshakeFor(session, { isUploadOnly });
+    return this.#extensions.handshakeFor(session, { isUploadOnly: this.#availability.wantsNothing });
   }
 
   #close(session: PeerSession, why: string): void {
@@ -292,9 +293,9 @@ export class Torrent {
     if (!this.#isStopped) this.#downloader.fillAll(this.#now);
   }
 
-  /** Two that want nothing have nothing to say to each other. */
+  /** Parts from who wants nothing, unless it has something that we want (BEP 21). */
   #partSeeds(session: PeerSession): void {
-    if (this.#availability.wantsNothing && session.has.isFull) this.#close(session, "neither wants anything");
+    if (this.#availability.isOfNoUse(session)) this.#close(session, "neither wants anything");
   }
 
   // Disk
@@ -310,7 +311,11 @@ export class Torrent {
     if (this.isWhole) this.#announcer.completed(this.#now);
     this.#effects.push({ kind: "complete" });
     this.#announce();
-    for (const session of [...this.#roster.sessions.values()]) this.#partSeeds(session);
+    for (const session of [...this.#roster.sessions.values()]) {
+      // Who has not all pieces has to say that it wants nothing more (BEP 21).
+      if (session.isEstablished && !this.isWhole) session.sendExtensionHandshake(this.#extensionHandshakeFor(session));
+      this.#partSeeds(session);
+    }
   }
 
   #onSent({ connection, bytes }: Extract<Input, { kind: "sent" }>): void {
@@ -353,7 +358,6 @@ export class Torrent {
     return {
       uploaded: this.#uploader.meter.total,
       downloaded: this.#downloader.meter.total,
-      // Of the whole torrent: whoever says 0 is counted as a seeder, also for pieces that nobody here wanted.
       left: this.#table.lackingBytes,
       wantsPeers: !this.#availability.wantsNothing && this.#roster.establishedCount < fewPeers,
     };

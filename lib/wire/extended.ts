@@ -9,8 +9,8 @@ import { extensionBytesMax } from "../limits.ts";
 export const extensionHandshakeId = 0;
 
 /** The ids under which we want to receive each extension. */
-export const ownExtensionIds = { ut_pex: 1, ut_metadata: 2 } as const;
-/** An extension that we speak: ut_pex (BEP 11), ut_metadata (BEP 9). */
+export const ownExtensionIds = { ut_pex: 1, ut_metadata: 2, lt_donthave: 3, upload_only: 4 } as const;
+/** An extension that we speak: ut_pex (BEP 11), ut_metadata (BEP 9), lt_donthave (BEP 54), upload_only (BEP 21). */
 export type ExtensionName = keyof typeof ownExtensionIds;
 
 export interface ExtensionHandshake {

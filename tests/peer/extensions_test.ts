@@ -91,10 +91,10 @@ Deno.test("Torrent drops a peer whose request for metadata is garbage", () => {
   assert(peer.isClosed);
 });
 
-Deno.test("Torrent of a private torrent offers no extension and answers no request for metadata (BEP 27)", () => {
+Deno.test("Torrent of a private torrent offers no metadata and no exchange, and answers no request for it (BEP 27)", () => {
   const peer = join(stageOf({ isPrivate: true }));
   const { extensionIds, metadataSize } = handshakeTo(peer);
-  assertEquals([extensionIds.size, metadataSize], [0, undefined]);
+  assertEquals([[...extensionIds.keys()].sort(), metadataSize], [["lt_donthave", "upload_only"], undefined]);
   ask(peer, 0);
   assertEquals([answers(peer), peer.isClosed], [[], false]);
 });
