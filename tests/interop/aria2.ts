@@ -43,7 +43,8 @@ export const aria2: Client = {
       },
     });
     if (!options.isBench) await child.line(/IPv4 BitTorrent: listening on TCP port/, 15_000);
-    return new Aria2Peer(child, `${host.address}:${port}`, () => fetched);
+    const downloadCount = options.torrent.startsWith("magnet:") ? 2 : 1;
+    return new Aria2Peer(child, { endpoint: `${host.address}:${port}`, fetched: () => fetched, downloadCount });
   },
 };
 
@@ -88,8 +89,14 @@ class Aria2Peer implements Peer {
   readonly endpoint: string;
   readonly #child: Child;
   readonly #fetched: () => number;
+  /** The metadata of a magnet link is a download of its own. */
+  readonly #downloadCount: number;
 
-  constructor(child: Child, endpoint: string, fetched: () => number) {
+  constructor(
+    child: Child,
+    { endpoint, fetched, downloadCount }: { endpoint: string; fetched: () => number; downloadCount: number },
+  ) {
+    this.#downloadCount = downloadCount;
     this.#child = child;
     this.#fetched = fetched;
     this.name = child.name;
@@ -98,7 +105,10 @@ class Aria2Peer implements Peer {
   }
 
   async finished(deadlineMs: number): Promise<void> {
-    await this.#child.line(/The download was complete/, deadlineMs);
+    await this.#child.until("the end of the download", () => {
+      const ends = this.#child.lines.filter(({ text }) => text.includes("The download was complete"));
+      return ends.length >= this.#downloadCount ? true : undefined;
+    }, deadlineMs);
   }
 
   fetchedBytes(): Promise<number> {

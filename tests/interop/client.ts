@@ -6,7 +6,7 @@ import type { Scene } from "./scene.ts";
 export interface StartOptions {
   /** "seed" holds the whole data in `directory`; "download" fetches into it, resuming what is there. */
   readonly mode: "seed" | "download";
-  /** Path of the .torrent file; its announce URLs are used. */
+  /** Path of the .torrent file, or to download a magnet link; its announce URLs are used. */
   readonly torrent: string;
   readonly directory: string;
   /** Peers to dial, as "host:port"; only clients that `canDial` take them. */
@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly uploadLimit?: number;
   /** Bytes a second. */
   readonly downloadLimit?: number;
+  /** Exchanges peers (BEP 11); ours always does, of the others only libtorrent can be told. */
+  readonly usesPex?: boolean;
   /** For measurements: set up for speed, and without the logs that `protocolErrors` and `fetchedBytes` read. */
   readonly isBench?: boolean;
   /** Blocks that it asks one peer for at once at most, for measurements; only libtorrent can be told. */

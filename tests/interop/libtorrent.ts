@@ -29,6 +29,7 @@ export const libtorrent: Client = {
         host.address,
         ...(options.peers ?? []).map((peer) => `peer=${peer}`),
         ...(options.isBench ? ["bench=1"] : []),
+        ...(options.usesPex ? ["pex=1"] : []),
         ...(options.requestQueueMax ? [`queue=${options.requestQueueMax}`] : []),
         ...(options.uploadLimit ? [`up=${options.uploadLimit}`] : []),
         ...(options.discovery ? ["lsd=1"] : []),
@@ -45,29 +46,29 @@ export class LibtorrentPeer implements Peer {
   readonly name: string;
   readonly pid: number;
   readonly endpoint: string;
-  readonly #child: Child;
+  readonly child: Child;
 
   constructor(child: Child, endpoint: string) {
-    this.#child = child;
+    this.child = child;
     this.name = child.name;
     this.pid = child.pid;
     this.endpoint = endpoint;
   }
 
   async finished(deadlineMs: number): Promise<void> {
-    await this.#child.line(/^FINISHED$/, deadlineMs);
+    await this.child.line(/^FINISHED$/, deadlineMs);
   }
 
   fetchedBytes(): Promise<number> {
-    const last = this.#child.lines.findLast((line) => line.text.startsWith("HAVE "));
+    const last = this.child.lines.findLast((line) => line.text.startsWith("HAVE "));
     return Promise.resolve(Number(last?.text.split(" ")[3] ?? 0));
   }
 
   protocolErrors(): string[] {
-    return this.#child.lines.filter((line) => line.text.startsWith("FAULT ")).map((line) => line.text);
+    return this.child.lines.filter((line) => line.text.startsWith("FAULT ")).map((line) => line.text);
   }
 
   async stop(): Promise<void> {
-    await this.#child.stop();
+    await this.child.stop();
   }
 }

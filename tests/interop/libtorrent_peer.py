@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""A libtorrent peer for the interop tests: one torrent, plain TCP, no DHT, PEX, UPnP or uTP, LSD only when it is asked for.
+"""A libtorrent peer for the interop tests: one torrent, plain TCP, no DHT, UPnP or uTP, PEX and LSD only where asked for.
 
-usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1] [queue=BLOCKS] [lsd=1]
-bench=1 sets it up for speed, and leaves out the alerts about peers; queue bounds what one peer is asked for at once.
+usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1] [queue=BLOCKS] [lsd=1] [pex=1]
+TORRENT is a file or a magnet link. bench=1 sets it up for speed, and leaves out the alerts about peers; queue bounds what
+one peer is asked for at once.
 MODE is seed (the data is whole and not checked again) or download (what is there is checked first).
 
 Prints, a line each: LISTENING PORT; FINISHED; HAVE BYTES FETCHED BYTES (on change, at most 10 a second); FAULT TEXT for
@@ -87,13 +88,18 @@ def main():
     everyone = lt.ip_filter()
     everyone.add_rule("0.0.0.0", "255.255.255.255", 1)
     session.set_peer_class_filter(everyone)
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
+    if torrent.startswith("magnet:"):
+        params = lt.parse_magnet_uri(torrent)
+    else:
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(torrent)
     params.save_path = directory
     flags = lt.torrent_flags
-    params.flags = flags.update_subscribe | flags.disable_dht | flags.disable_pex
+    params.flags = flags.update_subscribe | flags.disable_dht
     if "lsd" not in limits:
         params.flags |= flags.disable_lsd
+    if "pex" not in limits:
+        params.flags |= flags.disable_pex
     if mode == "seed":
         params.flags |= flags.seed_mode
     handle = session.add_torrent(params)

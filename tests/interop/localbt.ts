@@ -115,7 +115,9 @@ export const localbt: Client & { start(scene: Scene, options: StartOptions): Pro
       ...(options.downloadLimit ? ["--download-limit", String(options.downloadLimit)] : []),
     ], { prefix: host.prefix });
     if (isSilent) await child.line(/^when all is there/, 20_000);
-    else await eventOf(child, options.mode === "seed" ? "ready" : "start", 20_000);
+    else if (!options.torrent.startsWith("magnet:")) {
+      await eventOf(child, options.mode === "seed" ? "ready" : "start", 20_000);
+    }
     return new LocalbtPeer(child, `${host.address}:${port}`, isSilent);
   },
 };

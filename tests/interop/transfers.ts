@@ -22,6 +22,8 @@ const transferDeadlineMs = 60_000;
 export interface Share {
   readonly payload: Payload;
   readonly torrent: string;
+  /** What a downloader gets instead of the torrent, if not that. */
+  readonly magnet?: string;
 }
 
 /** Writes a payload and makes its torrent. */
@@ -50,12 +52,12 @@ export async function transferDirectly(scene: Scene, share: Share, from: Client,
 /** Starts a seeder and a downloader of which whoever can dials the other. */
 async function startPair(
   scene: Scene,
-  { torrent, payload }: Share,
+  { torrent, payload, magnet = torrent }: Share,
   { from, to, target, downloadLimit }: { from: Client; to: Client; target: string; downloadLimit?: number },
 ): Promise<{ seeder: Peer; downloader: Peer }> {
   const seed: StartOptions = { mode: "seed", torrent, directory: payload.directory };
   const limit = downloadLimit ? { downloadLimit } : {};
-  const download: StartOptions = { mode: "download", torrent, directory: target, ...limit };
+  const download: StartOptions = { mode: "download", torrent: magnet, directory: target, ...limit };
   if (to.canDial) {
     const seeder = await from.start(scene, seed);
     return { seeder, downloader: await to.start(scene, { ...download, peers: [seeder.endpoint] }) };
