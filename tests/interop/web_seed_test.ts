@@ -88,6 +88,45 @@ interopTest("aria2 fetches from the web seeds that create -w names", [nginx, ari
   assertHoldsPayload(payload, target);
 });
 
+interopTest("a magnet link's web seed gives the data, whoever gives the metadata", [nginx], async () => {
+  await using scene = await Scene.open();
+  const payload = writePayload(oddNames, scene.newFolder("data"));
+  const { origin } = await nginx.start(scene, payload.directory);
+  const torrent = await createWith(scene, payload, []);
+  const port = freePort();
+  const empty = startLocalbt(scene, [
+    "download",
+    torrent,
+    "-o",
+    scene.newFolder("empty"),
+    "--port",
+    String(port),
+    "--json",
+  ]);
+  const { infoHash } = await eventOf(empty, "start", 15_000);
+  const magnet = `magnet:?xt=urn:btih:${infoHash}&x.pe=127.0.0.1:${port}&ws=${encodeURIComponent(`${origin}/`)}`;
+  const target = scene.newFolder("target");
+  const download = startDownload(scene, magnet, target, ["--seed-time", "5s"]);
+  await eventOf(download, "done", 20_000);
+  assertHoldsPayload(payload, target);
+  await eventOf(empty, "done", 20_000);
+});
+
+interopTest("download --select asks a web seed for no more than the pieces of that file", [nginx], async () => {
+  await using scene = await Scene.open();
+  const payload = writePayload(oddNames, scene.newFolder("data"));
+  const { origin } = await nginx.start(scene, payload.directory);
+  const torrent = await createWith(scene, payload, [`${origin}/`]);
+  const target = scene.newFolder("target");
+  const download = startDownload(scene, torrent, target, ["--select", "2"]);
+  assertEquals((await download.exit(20_000)).code, 0, download.text());
+  const [name, ...path] = [payload.name, ...oddNames.files[2].path];
+  const wanted = join(name, ...path);
+  assertEquals(Deno.readFileSync(join(target, wanted)), Deno.readFileSync(join(payload.directory, wanted)));
+  const done = await eventOf(download, "done", 1_000);
+  assertLess(Number(done.downloadedBytes), oddNames.files[2].length + 2 * pieceLength + 1);
+});
+
 interopTest("nginx helps a peer that is much slower, and both give", [nginx], async () => {
   await using scene = await Scene.open();
   const payload = writePayload(singleFile(4_000_000, pieceLength), scene.newFolder("data"));
