@@ -23,8 +23,8 @@ export interface MulticastOptions {
   readonly host: string | undefined;
   /** Hops that a packet may take; default: it stays on the link. */
   readonly ttl?: number;
-  /** A packet has come, perhaps our own; `bytes` are valid until this returns. */
-  onPacket(bytes: Uint8Array, sender: Endpoint): void;
+  /** A packet has come by one of the links, perhaps our own; `bytes` are valid until this returns. */
+  onPacket(bytes: Uint8Array, sender: Endpoint, links: readonly MulticastLink[]): void;
   /** Something does not work on an interface; told once for each. */
   onFault(name: string, why: string): void;
   /** The links have changed since the opening: a cable, another Wi-Fi. */
@@ -181,7 +181,7 @@ export class MulticastSockets {
 
   #take(bytes: Uint8Array, { hostname, port }: Deno.NetAddr): void {
     const host = canonicalHost(hostname.split("%", 1)[0]);
-    if (host !== undefined && port > 0) this.#options.onPacket(bytes, { host, port });
+    if (host !== undefined && port > 0) this.#options.onPacket(bytes, { host, port }, this.#links);
   }
 
   async #sendOut(link: MulticastLink, packets: readonly Uint8Array[]): Promise<void> {

@@ -16,6 +16,7 @@ import {
   localDiscoveryGroups,
   localDiscoveryPort,
 } from "../../lib/local_discovery.ts";
+import type { MulticastLink } from "../../lib/multicast_links.ts";
 import { Discovery, type Found } from "../discovery.ts";
 
 export class LocalDiscovery {
@@ -63,7 +64,7 @@ export class LocalDiscovery {
       host,
       port: localDiscoveryPort,
       groups: localDiscoveryGroups,
-      onPacket: (bytes, sender) => this.#hear(bytes, sender),
+      onPacket: (bytes, sender, links) => this.#hear(bytes, sender, links),
       onFault: (name, why) => warn(`local discovery does without ${safeText(name)}: ${safeText(why)}`),
       onLinks: () => {
         this.#discovery.restart(now());
@@ -96,10 +97,9 @@ export class LocalDiscovery {
     });
   }
 
-  #hear(bytes: Uint8Array, { host }: Endpoint): void {
+  #hear(bytes: Uint8Array, { host }: Endpoint, links: readonly MulticastLink[]): void {
     const now = this.#context.now();
-    const networks = this.#sockets?.links.flatMap((link) => link.networks) ?? [];
-    if (!this.#discovery.accepts(host, networks, now)) return;
+    if (!this.#discovery.accepts(host, links.flatMap(({ networks }) => networks), now)) return;
     const all = this.#understand(bytes, host, now);
     for (const found of all) this.#tell(found);
     if (all.length > 0) this.#wake(); // to answer a newcomer

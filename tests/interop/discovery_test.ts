@@ -1,13 +1,13 @@
-import { assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import { aria2 } from "./aria2.ts";
 import type { Client } from "./client.ts";
 import { interopTest, testOn } from "./installed.ts";
 import { Lan } from "./lan.ts";
 import type { LanHost } from "./lan_host.ts";
 import { libtorrent } from "./libtorrent.ts";
-import { eventOf, localbt, runLocalbt, startLocalbt } from "./localbt.ts";
+import { eventOf, eventsOf, localbt, runLocalbt, startLocalbt } from "./localbt.ts";
 import { networkNamespaces, packetFilter } from "./network_tools.ts";
-import { join } from "./path.ts";
+import { besideHarness, join } from "./path.ts";
 import { assertHoldsPayload, singleFile } from "./payload.ts";
 import { Scene } from "./scene.ts";
 import { endAll, makeShare, type Share } from "./transfers.ts";
@@ -137,6 +137,22 @@ testOn([networkNamespaces, packetFilter], "private torrents are never announced 
   assertEquals(await countAnnounces([], { isPrivate: true }), 0);
 });
 
+testOn([networkNamespaces, packetFilter], "seed --host announces in that network only", async () => {
+  await using scene = await Scene.open();
+  const [lan, other] = [await Lan.open(scene), await Lan.open(scene, { subnet: 78 })];
+  const between = await lan.addHost();
+  await other.alsoPlug(between);
+  const [count, otherCount] = [await lan.countDatagrams(discoveryPort), await other.countDatagrams(discoveryPort)];
+  const { payload, torrent } = await makeShare(scene, kind);
+  const seed = ["seed", torrent, "--data", payload.directory, "--json", "--host", between.address];
+  await eventOf(startLocalbt(scene, seed, { prefix: between.prefix }), "ready", deadlineMs);
+  const { prefix } = await lan.addHost();
+  const { code, stderr } = await runLocalbt(scene, ["download", torrent, "-o", scene.newFolder("target")], { prefix });
+  assertEquals(code, 0, stderr);
+  assertGreater(await count(), 0);
+  assertEquals(await otherCount(), 0);
+});
+
 testOn([networkNamespaces], "without any network seed says so in one line and goes on", async () => {
   await using scene = await Scene.open();
   const { payload, torrent } = await makeShare(scene, kind);
@@ -146,4 +162,32 @@ testOn([networkNamespaces], "without any network seed says so in one line and go
   assertEquals(code, 0, stderr);
   assertEquals(stderr.match(/discovery/g)?.length, 1, stderr);
   assertMatch(stderr, /local discovery finds no network/);
+});
+
+/** Bytes of memory that a program has. */
+function memoryOf(pid: number): number {
+  return 1024 * Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]);
+}
+
+testOn([networkNamespaces], "floods of forged and broken announces change nothing, and nothing grows", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  const [giver, taker, attacker] = [await addHost(lan), await addHost(lan), await addHost(lan)];
+  const { payload, torrent } = await makeShare(scene, kind);
+  const seed = ["seed", torrent, "--data", payload.directory, "--json"];
+  const seeder = startLocalbt(scene, seed, { prefix: giver.prefix });
+  const { infoHash } = await eventOf(seeder, "ready", deadlineMs);
+  const before = memoryOf(seeder.pid);
+  const flood = [Deno.execPath(), "run", "-A", "--no-check", "--unstable-net", besideHarness("discovery_flood.ts")];
+  const flooder = scene.start({
+    name: "flood",
+    command: [...attacker.prefix, ...flood, attacker.address, String(infoHash), "10000"],
+  });
+  await flooder.line(/^DONE$/, deadlineMs);
+  assertLess(memoryOf(seeder.pid) - before, 32 * 2 ** 20);
+  const target = scene.newFolder("target");
+  const { code, stderr } = await runLocalbt(scene, ["download", torrent, "--output", target], { prefix: taker.prefix });
+  assertEquals(code, 0, stderr);
+  assertHoldsPayload(payload, target);
+  assertEquals(eventsOf(seeder, "peer").filter(({ address }) => String(address).includes(attacker.address)), []);
 });

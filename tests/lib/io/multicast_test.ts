@@ -47,6 +47,7 @@ class FakeSocket {
 /** Opens the group on a fake socket. */
 async function openOn(socket: FakeSocket, list = interfaces) {
   const faults: string[] = [];
+  const changes: string[][] = [];
   let packetCount = 0;
   const told = Promise.withResolvers<void>();
   const sockets = await MulticastSockets.open({
@@ -58,8 +59,9 @@ async function openOn(socket: FakeSocket, list = interfaces) {
       if (++packetCount === multicastPacketsPerSecondMax) told.resolve();
     },
     onFault: (name, why) => faults.push(`${name}: ${why}`),
+    onLinks: (links) => changes.push(links.map(({ name }) => name)),
   });
-  return { sockets, faults, flooded: told.promise, packetCount: () => packetCount };
+  return { sockets, faults, changes, flooded: told.promise, packetCount: () => packetCount };
 }
 
 Deno.test("MulticastSockets joins on every interface, and one that refuses is told and harms nobody", async () => {
@@ -86,5 +88,29 @@ Deno.test("MulticastSockets without a network opens nothing and complains of not
   const { sockets, faults } = await openOn(socket, []);
   assertEquals([sockets.links, faults, socket.readCount], [[], [], 0]);
   await sockets.send(() => [new Uint8Array(1)]);
+  sockets.close();
+});
+
+Deno.test("MulticastSockets joins where a cable was plugged in, and tells of it", async () => {
+  const socket = new FakeSocket({});
+  const list = interfaces.slice(0, 1);
+  const { sockets, changes } = await openOn(socket, list);
+  await sockets.send(() => []);
+  assertEquals([socket.joined, changes], [["10.0.0.5"], []]);
+  list.push(interfaces[1]!);
+  await sockets.send(() => []);
+  assertEquals([socket.joined, changes], [["10.0.0.5", "10.0.0.5", "172.17.0.1"], [["eth0", "docker0"]]]);
+  sockets.close();
+});
+
+Deno.test("MulticastSockets tells a link that cannot send when it fails again, and goes on", async () => {
+  // addresses of no machine (RFC 5737): nothing leaves
+  const list = [{ name: "eth9", address: "192.0.2.5", netmask: "255.255.255.0" }];
+  const { sockets, faults } = await openOn(new FakeSocket({}), list);
+  for (const wanted of [0, 1, 1]) {
+    await sockets.send(() => [new Uint8Array(1)]);
+    assertEquals(faults.length, wanted);
+  }
+  assertEquals(faults, ["eth9: multicast cannot be sent: EADDRNOTAVAIL"]);
   sockets.close();
 });
