@@ -96,7 +96,8 @@ export class HttpServer {
   readonly #connections = new Set<HttpConnection>();
   readonly #countByAddress = new Map<string, number>();
   readonly #loops: Promise<void>[] = [];
-  readonly #timer: ReturnType<typeof setInterval>;
+  /** Runs while there are connections, so that a server without any costs nothing. */
+  #timer: ReturnType<typeof setInterval> | undefined;
   readonly #tickMs: number;
   /** Milliseconds, set at each tick: asking the system several times for each request would cost as much as parsing it. */
   #clock = 0;
@@ -112,8 +113,6 @@ export class HttpServer {
     this.#limits = { ...defaultLimits, ...options.limits };
     const { headTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerMs } = this.#limits;
     this.#tickMs = Math.max(10, Math.min(500, Math.min(headTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerMs) / 4));
-    this.#clock = performance.now();
-    this.#timer = setInterval(() => this.#tick(), this.#tickMs);
     for (const listener of options.listeners) this.#loops.push(this.#accept(listener));
   }
 
@@ -195,6 +194,7 @@ export class HttpServer {
 
   /** One connection from its first byte to its end; never rejects. */
   async #serve(socket: Socket, hostname: string): Promise<void> {
+    this.#startClock();
     const connection = this.#spares.pop() ?? new HttpConnection(this.#limits);
     connection.begin(socket, this.#deadline(this.#limits.headTimeoutMs));
     this.#connections.add(connection);
@@ -326,6 +326,12 @@ export class HttpServer {
     return this.#clock + this.#tickMs + ms;
   }
 
+  #startClock(): void {
+    if (this.#timer !== undefined) return;
+    this.#clock = performance.now();
+    this.#timer = setInterval(() => this.#tick(), this.#tickMs);
+  }
+
   /**
    * Closes what is over its time.
    *
@@ -335,5 +341,8 @@ export class HttpServer {
   #tick(): void {
     this.#clock = performance.now();
     for (const connection of this.#connections) if (connection.deadline <= this.#clock) connection.close();
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 }

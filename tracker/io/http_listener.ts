@@ -77,6 +77,8 @@ export interface ServerStats extends TrackerStats {
 
 /** Milliseconds between two sweeps: a million slots are looked at in 50 s. */
 const sweepEveryMs = 50;
+/** Milliseconds from the end of the table until the next round: a small tracker has little to do. */
+const sweepRestMs = 2_000;
 /** Slots looked at in one step of a sweep, and steps at most. */
 const stepSlots = 50;
 const stepsMax = 20;
@@ -92,7 +94,7 @@ export class TrackerServer {
   /** By the remote address, with the local one. */
   readonly #handlers = new Map<string, { local: string; handler: HttpHandler }>();
   readonly #encoder = new ReplyEncoder();
-  readonly #sweeper: ReturnType<typeof setInterval>;
+  #sweeper: ReturnType<typeof setTimeout>;
   readonly #startedAt: number;
   /** The port that was taken. */
   readonly port: number;
@@ -131,7 +133,7 @@ export class TrackerServer {
       now: options.now,
       onFault: (error) => options.onFault?.(error),
     });
-    this.#sweeper = setInterval(() => this.#sweep(), sweepEveryMs);
+    this.#sweeper = setTimeout(() => this.#sweep(), sweepRestMs);
   }
 
   /** @throws UserError when the port is in use or the address is not this machine's */
@@ -151,16 +153,18 @@ export class TrackerServer {
 
   /** Stops listening and waits for the last replies. */
   async close(): Promise<void> {
-    clearInterval(this.#sweeper);
+    clearTimeout(this.#sweeper);
     await Promise.all([this.#server.close(), this.#udpListener.close()]);
   }
 
   #sweep(): void {
     const start = this.#options.now();
-    for (let i = 0; i < stepsMax; i++) {
-      const isAround = this.#tracker.sweep(start, stepSlots);
-      if (isAround || this.#options.now() - start > sweepMs) return;
+    let isAround = false;
+    for (let i = 0; i < stepsMax && !isAround; i++) {
+      isAround = this.#tracker.sweep(start, stepSlots);
+      if (this.#options.now() - start > sweepMs) break;
     }
+    this.#sweeper = setTimeout(() => this.#sweep(), isAround ? sweepRestMs : sweepEveryMs);
   }
 
   /** The handler for whoever asks from there; most come back, and many with a connection for each announce. */
