@@ -72,7 +72,7 @@ const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> }>> 
   },
   lan: {
     title: "lan: a source with a cable of 100 Mbit/s, in network namespaces",
-    run: () => benchLan({ rounds: rounds(3), length: 96 * MiB * scale }),
+    run: () => benchLan({ rounds: rounds(3), length: 96 * MiB * scale, idleSeconds: options.small ? 10 : 40 }),
   },
   tracker: {
     title: "tracker: announces for 50 peers over HTTP on 64 connections (s and CPU s of 100,000)",
