@@ -197,6 +197,14 @@ export class Announcer {
     return calls;
   }
 
+  /** Of every tier a tracker has answered, or all have failed. */
+  get isAnswered(): boolean {
+    return this.#tiers.every(({ trackers, callId }) =>
+      trackers.some(({ reply }) => reply !== undefined) ||
+      (callId === undefined && trackers.every(({ lastError }) => lastError !== undefined))
+    );
+  }
+
   /** The tracker of each tier that works, or is tried next. */
   get status(): TrackerStatus[] {
     return this.#tiers.map((tier) => {

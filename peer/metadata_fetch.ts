@@ -94,6 +94,11 @@ export class MetadataFetch {
     return { peerCount: this.roster.establishedCount, sourceCount, ...progress };
   }
 
+  /** Whether somebody is asked, connected to, or could still be: a tracker has not answered, an address was not tried. */
+  get hasHope(): boolean {
+    return this.roster.sessions.size > 0 || this.roster.hasUntried || !this.announcer.isAnswered;
+  }
+
   mayRead(connection: ConnectionId): boolean {
     return !this.roster.sessions.get(connection)?.isCongested;
   }

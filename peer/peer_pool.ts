@@ -47,6 +47,14 @@ export class PeerPool {
     return this.#peers.size;
   }
 
+  /** An address is being dialled, or was not yet. */
+  get hasUntried(): boolean {
+    for (const { state, failureCount } of this.#peers.values()) {
+      if (state === "dialing" || (state === "idle" && failureCount === 0)) return true;
+    }
+    return false;
+  }
+
   /** Adds addresses that are new; above the bounds they are let go. @returns how many were new */
   add(endpoints: readonly Endpoint[], source: AddressSource): number {
     let count = 0;

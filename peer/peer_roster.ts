@@ -85,6 +85,11 @@ export class PeerRoster {
     return count;
   }
 
+  /** An address is being dialled, or was not yet. */
+  get hasUntried(): boolean {
+    return this.#pool.hasUntried;
+  }
+
   /** Dials whom we know and are not connected to, within the bounds. */
   dial(now: number): void {
     for (const endpoint of this.#pool.takeDialable(now, this.#sessionsMax - this.sessions.size)) {

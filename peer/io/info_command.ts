@@ -1,14 +1,15 @@
 /** `localbt info`: what a torrent or a magnet link says, and which peers its trackers know. */
-import { type Command, command, flag } from "../../lib/cli/args.ts";
+import { type Command, command, duration, flag, texts } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { type Endpoint, formatEndpoint } from "../../lib/endpoint.ts";
-import { ExitCode, ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
+import { ExitCode, reasonOf } from "../../lib/errors.ts";
 import { type InfoHash, makePeerId } from "../../lib/ids.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
 import { isOnDisk } from "../../lib/metainfo.ts";
-import { formatMagnet, parseMagnet } from "../../lib/magnet.ts";
+import { formatMagnet, type Magnet } from "../../lib/magnet.ts";
+import type { Metainfo } from "../../lib/metainfo.ts";
 
 /** What is told; a magnet link leaves most of it open, which is null. The keys are those of `--json`. */
 interface Info {
@@ -42,6 +43,14 @@ export const infoCommand: Command = command({
   operands: "<file.torrent | magnet>",
   options: {
     peers: flag({ help: "also ask its trackers for the active peers" }),
+    peer: texts({ value: "HOST:PORT", help: "a peer to ask for what a magnet link leaves open" }),
+    timeout: duration({
+      value: "TIME",
+      help: "how long to ask peers about a magnet link; 0 shows the link alone",
+      default: 5_000,
+      defaultText: "5s",
+    }),
+    noDiscovery: flag({ help: "do not look for peers on the local network" }),
   },
   examples: [
     "localbt info holiday.torrent",
@@ -49,18 +58,20 @@ export const infoCommand: Command = command({
     'localbt info --json "magnet:?xt=urn:btih:…"',
   ],
   async run(context, values, [source]) {
-    const info = /^magnet:/i.test(source.trim()) ? infoOfMagnet(source) : await infoOfTorrent(source);
     const failures: string[] = [];
-    if (values.peers) info.peers = await askTrackers(context, info, failures);
+    const info = /^magnet:/i.test(source.trim())
+      ? await infoOfMagnet(context, source, values, failures)
+      : infoOfTorrent(await readTorrentFile(source));
+    const trackerFailures: string[] = [];
+    if (values.peers) info.peers = await askTrackers(context, info, trackerFailures);
     context.out(context.json ? `${JSON.stringify(info, undefined, 2)}\n` : describe(info));
-    for (const failure of failures) context.warn(safeText(failure));
-    const isAnswered = !values.peers || failures.length < Math.max(1, info.announce.flat().length);
+    for (const failure of [...failures, ...trackerFailures]) context.warn(safeText(failure));
+    const isAnswered = !values.peers || trackerFailures.length < Math.max(1, info.announce.flat().length);
     return isAnswered ? ExitCode.done : ExitCode.failed;
   },
 });
 
-async function infoOfTorrent(path: string): Promise<Info> {
-  const torrent = await readTorrentFile(path);
+function infoOfTorrent(torrent: Metainfo): Info {
   const { name, infoHash, totalLength, announce, webSeeds } = torrent;
   return {
     name,
@@ -81,8 +92,26 @@ async function infoOfTorrent(path: string): Promise<Info> {
   };
 }
 
-function infoOfMagnet(link: string): Info {
+/** What peers say, or where nobody answers the link; why is added to `failures`. */
+async function infoOfMagnet(
+  context: Context,
+  link: string,
+  { peer, timeout, noDiscovery }: { peer: readonly string[]; timeout: number; noDiscovery: boolean },
+  failures: string[],
+): Promise<Info> {
+  const { readMagnet } = await import("./magnet_source.ts");
   const magnet = readMagnet(link);
+  if (timeout === 0) return infoOfLink(magnet);
+  const { askForMetainfo } = await import("./magnet_info.ts");
+  const { resolvePeers } = await import("./session.ts");
+  const question = { peers: await resolvePeers(peer), timeoutMs: timeout, noDiscovery };
+  const metainfo = await askForMetainfo(context, magnet, question);
+  if (metainfo !== undefined) return infoOfTorrent(metainfo);
+  failures.push("no peer gave the metadata: this is what the link says");
+  return infoOfLink(magnet);
+}
+
+function infoOfLink(magnet: Magnet): Info {
   const { name, infoHash, trackers, webSeeds, length } = magnet;
   return {
     name: name ?? null,
@@ -99,15 +128,6 @@ function infoOfMagnet(link: string): Info {
     files: null,
     magnet: formatMagnet(magnet),
   };
-}
-
-function readMagnet(link: string) {
-  try {
-    return parseMagnet(link);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    throw new UserError("read the magnet link", error.message, { exitCode: ExitCode.notATorrent });
-  }
 }
 
 /** The peers that all trackers together know; what went wrong is added to `failures`. */

@@ -1,11 +1,14 @@
+import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeBencode } from "../../../lib/bencode.ts";
 import { ExitCode, UserError } from "../../../lib/errors.ts";
 import { parseInfoHash } from "../../../lib/ids.ts";
 import { parseMagnet } from "../../../lib/magnet.ts";
+import { decodeMetainfo } from "../../../lib/metainfo.ts";
 import { buildTorrent } from "../../../lib/torrent_builder.ts";
 import { infoCommand } from "../../../peer/io/info_command.ts";
+import { Session } from "../../../peer/io/session.ts";
 import { TrackerServer } from "../../../tracker/io/http_listener.ts";
 import { makeContext } from "../../cli/test_context.ts";
 
@@ -109,13 +112,52 @@ Deno.test("info says what a magnet link says, and null for what it leaves open",
   const link =
     "magnet:?xt=urn:btih:2db8ee9fd75009d78d8a4d8a9a654a7be4f00eb7&dn=My+File&tr=http%3A%2F%2Ft.test%2Fannounce";
   const context = makeContext({ json: true });
-  assertEquals(await infoCommand.run(context, [link]), ExitCode.done);
+  assertEquals(await infoCommand.run(context, ["--timeout", "0", link]), ExitCode.done);
   const info = JSON.parse(context.stdout());
   assertEquals([info.name, info.announce], ["My File", [["http://t.test/announce"]]]);
   assertEquals([info.totalLength, info.pieceCount, info.private, info.files], [null, null, null, null]);
   const text = makeContext();
-  await infoCommand.run(text, [link]);
+  await infoCommand.run(text, ["--timeout", "0", link]);
   assertMatch(text.stdout(), /^Name +My File\n/);
+});
+
+Deno.test("info shows the link alone, with a warning and at once, where there is nobody to ask", async () => {
+  const link = "magnet:?xt=urn:btih:2db8ee9fd75009d78d8a4d8a9a654a7be4f00eb7&dn=x";
+  // nobody listens at port 1
+  for (const rest of ["", "&x.pe=127.0.0.1:1", "&tr=http%3A%2F%2F127.0.0.1%3A1%2Fannounce"]) {
+    const context = makeContext({ json: true, clock: () => performance.now() });
+    const args = ["--no-discovery", "--timeout", "1h", link + rest];
+    assertEquals(await infoCommand.run(context, args), ExitCode.done);
+    assertEquals(JSON.parse(context.stdout()).files, null);
+    assertStringIncludes(context.stderr(), "no peer gave the metadata");
+  }
+});
+
+Deno.test("info asks peers for what a magnet link leaves open", async () => {
+  const directory = await Deno.makeTempDir();
+  const data = Uint8Array.from({ length: 20_000 }, (_, index) => index);
+  await Deno.writeFile(`${directory}/share.bin`, data);
+  const { bytes, infoHash } = buildTorrent({
+    ...{ name: "share.bin", files: [{ path: [], length: data.length }], isMultiFile: false, pieceLength: 32_768 },
+    pieces: new Uint8Array(createHash("sha1").update(data).digest()),
+  });
+  const clock = () => performance.now();
+  const options = { host: "127.0.0.1", port: 0, uploadLimit: undefined, downloadLimit: undefined, maxPeers: undefined };
+  const session = new Session({ ...options, context: makeContext({ clock, random: Math.random }), noDiscovery: true });
+  try {
+    const metainfo = decodeMetainfo(bytes);
+    const opened = await session.open(metainfo, { directory, mode: "seed" });
+    session.start({ ...opened, strategy: "rarest-first", isSeedOnly: true, onEvent: () => {} });
+    const context = makeContext({ json: true, clock, random: Math.random });
+    const link = `magnet:?xt=urn:btih:${infoHash}&x.pe=127.0.0.1:${session.engine.port}&ws=http%3A%2F%2Fw.test%2F`;
+    assertEquals(await infoCommand.run(context, ["--no-discovery", "--timeout", "20s", link]), ExitCode.done);
+    const { files, pieceCount, webSeeds } = JSON.parse(context.stdout());
+    assertEquals(files, [{ number: 1, path: "share.bin", length: 20_000 }]);
+    assertEquals([pieceCount, webSeeds, context.stderr()], [1, ["http://w.test/"], ""]);
+  } finally {
+    await session.close();
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 Deno.test("info refuses a broken magnet link with exit code 3", async () => {
