@@ -18,7 +18,7 @@ const blockLine = /From: \S+ piece index=\d+, begin=\d+, length=(\d+)/;
  * and only at level DEBUG; every reason that is not listed counts as a breach of the protocol.
  */
 const harmless =
-  /Good Bye Seeder|Same Peer ID|Got EOF from peer|Failed to (?:receive|send|connect|read)|Failed to check|Timeout|Network problem|nteresting|is too short|tracker|announce/i;
+  /Good Bye Seeder|Same Peer ID|Got EOF from peer|Failed to (?:receive|send|connect|read)|Failed to check|Timeout|Network problem|DHT routing table|nteresting|is too short|tracker|announce/i;
 
 export const aria2: Client = {
   name: "aria2",
@@ -56,7 +56,7 @@ function aria2Options(options: StartOptions, address: string, port: number): str
     `--interface=${address}`,
     "--disable-ipv6=true",
     "--async-dns=false",
-    "--enable-dht=false",
+    ...(options.udpTracker ? udpTrackerOptions(options.directory) : ["--enable-dht=false"]),
     "--enable-dht6=false",
     ...(options.discovery ? ["--bt-enable-lpd=true", `--bt-lpd-interface=${address}`] : ["--bt-enable-lpd=false"]),
     "--enable-peer-exchange=false",
@@ -80,6 +80,11 @@ function aria2Options(options: StartOptions, address: string, port: number): str
       ? ["--check-integrity=false", "--bt-seed-unverified=true"]
       : ["--check-integrity=true"]),
   ];
+}
+
+/** Its DHT knows nobody and asks nobody: it has no entry point and an empty table. */
+function udpTrackerOptions(directory: string): string[] {
+  return ["--enable-dht=true", `--dht-listen-port=${freePort()}`, `--dht-file-path=${directory}.dht`];
 }
 
 /** A running aria2. */

@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly requestQueueMax?: number;
   /** Looks for peers on the local network (BEP 14); only for hosts of a `Lan`. */
   readonly discovery?: boolean;
+  /** Its trackers are of UDP; aria2 asks those by its DHT's socket alone. */
+  readonly udpTracker?: boolean;
   /** Where it lives; default: 127.0.0.1 of this machine. */
   readonly host?: Host;
 }

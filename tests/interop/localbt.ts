@@ -80,14 +80,15 @@ export function eventOf(
 export async function startTracker(
   scene: Scene,
   options: RunOptions & { readonly address?: string; readonly port?: number; readonly args?: readonly string[] } = {},
-): Promise<{ child: Child; announceUrl: string; port: number }> {
+): Promise<{ child: Child; announceUrl: string; udpUrl: string; port: number }> {
   const { address = loopback.address, port: wanted = 0, args = [], ...rest } = options;
-  const place = ["--host", address, "--port", String(wanted)];
-  const child = startLocalbt(scene, ["tracker", "--json", ...place, ...args], rest);
+  const listen = ["--host", address, "--port", String(wanted)];
+  const child = startLocalbt(scene, ["tracker", "--json", ...listen, ...args], rest);
   const ready = await eventOf(child, "ready", 20_000);
   const port = Number(ready.port);
   const host = address.includes(":") ? `[${address}]` : address;
-  return { child, announceUrl: `http://${host}:${port}/announce`, port };
+  const place = `${host}:${port}/announce`;
+  return { child, announceUrl: `http://${place}`, udpUrl: `udp://${place}`, port };
 }
 
 export const localbt: Client & { start(scene: Scene, options: StartOptions): Promise<LocalbtPeer> } = {

@@ -11,7 +11,7 @@ export const opentracker: Need & {
     scene: Scene,
     infoHashes: readonly string[],
     host?: Host,
-  ): Promise<{ announceUrl: string; port: number; pid: number }>;
+  ): Promise<{ announceUrl: string; udpUrl: string; port: number; pid: number }>;
 } = {
   name: "opentracker",
   isInstalled: () => Deno.build.os === "linux" && Deno.uid() === 0 && isOnPath("opentracker"),
@@ -31,7 +31,8 @@ export const opentracker: Need & {
       if (!child.isRunning) throw child.failure("did not start");
       return isListening(child.pid) ? true : undefined;
     }, 10_000);
-    return { announceUrl: `http://${host.address}:${port}/announce`, port, pid: child.pid };
+    const place = `${host.address}:${port}/announce`;
+    return { announceUrl: `http://${place}`, udpUrl: `udp://${place}`, port, pid: child.pid };
   },
 };
 

@@ -24,6 +24,7 @@ export interface Share {
   readonly torrent: string;
   /** What a downloader gets instead of the torrent, if not that. */
   readonly magnet?: string;
+  readonly announce?: string | undefined;
 }
 
 /** Writes a payload and makes its torrent. */
@@ -37,7 +38,7 @@ export async function makeShare(scene: Scene, kind: PayloadKind, announce?: stri
     ...(announce ? ["--announce", announce] : []),
   ]);
   if (code !== 0) throw child.failure("made no torrent");
-  return { payload, torrent };
+  return { payload, torrent, announce };
 }
 
 /** One seeder and one downloader without a tracker. */
@@ -73,10 +74,11 @@ export async function transferByTracker(
   from: { client: Client; host?: Host; uploadLimit?: number },
   to: readonly { client: Client; host?: Host }[],
 ): Promise<void> {
-  const { torrent, payload } = share;
+  const { torrent, payload, announce } = share;
+  const kind = { torrent, ...(announce?.startsWith("udp:") ? { udpTracker: true } : {}) };
   const seeder = await from.client.start(scene, {
+    ...kind,
     mode: "seed",
-    torrent,
     directory: payload.directory,
     ...(from.host ? { host: from.host } : {}),
     ...(from.uploadLimit ? { uploadLimit: from.uploadLimit } : {}),
@@ -84,7 +86,7 @@ export async function transferByTracker(
   const targets = to.map(() => scene.newFolder("target"));
   const downloaders = await Promise.all(
     to.map(({ client, host }, i) =>
-      client.start(scene, { mode: "download", torrent, directory: targets[i] ?? "", ...(host ? { host } : {}) })
+      client.start(scene, { ...kind, mode: "download", directory: targets[i] ?? "", ...(host ? { host } : {}) })
     ),
   );
   await Promise.all(downloaders.map((downloader) => downloader.finished(transferDeadlineMs)));
