@@ -12,6 +12,7 @@ import { diskWorkersMax } from "../../lib/limits.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import { findDataDirectory } from "./data_directory.ts";
 import { type FileState, sourcePaths, sourceState } from "./destination.ts";
+import { PartFile } from "./part_file.ts";
 import { planCheck, runsOf } from "./piece_check.ts";
 import { stopCode } from "./stop_code.ts";
 import { WorkProgress } from "./work_progress.ts";
@@ -87,6 +88,11 @@ async function verify(
   const paths = sourcePaths(metainfo, directory);
   const states = paths.map(sourceState);
   const { mustCheck, toCheckBytes } = planCheck({ metainfo, states, have: undefined, vouched: [] });
+  const part = PartFile.toRead(metainfo, { directory, states });
+  for (const piece of part?.pieces ?? []) {
+    mustCheck[piece] = 1;
+    part!.show(piece);
+  }
   const label = `checking ${safeText(metainfo.name)}`;
   const progress = new WorkProgress(context, { label, totalBytes: toCheckBytes });
   try {
@@ -96,6 +102,7 @@ async function verify(
         lengths: metainfo.files.map((file) => file.length),
         pieceLength: metainfo.pieceLength,
         hashes: metainfo.pieces,
+        aside: part?.table,
       },
       pieceCount: metainfo.pieceCount,
       runs: runsOf(mustCheck),
@@ -117,10 +124,13 @@ function reportOf(
   const goodBytes = new Float64Array(metainfo.files.length);
   let goodPieces = 0;
   statuses.forEach((status, piece) => {
-    if (status !== PieceStatus.good) return;
+    if (status !== PieceStatus.good && status !== PieceStatus.aside) return;
     goodPieces++;
-    const spans = metainfo.layout.spansOfPiece(metainfo.layout.toPieceIndex(piece)!);
-    for (const { fileIndex, length } of spans) goodBytes[fileIndex] += length;
+    for (const { fileIndex, length } of metainfo.layout.spansOfPiece(metainfo.layout.toPieceIndex(piece)!)) {
+      // What the part file has of a file that is not wholly there does not make this file any better.
+      const isInFile = status === PieceStatus.good || states[fileIndex].length >= metainfo.files[fileIndex].length;
+      if (isInFile) goodBytes[fileIndex] += length;
+    }
   });
   const files: FileReport[] = [];
   metainfo.files.forEach((file, i) => {

@@ -19,6 +19,8 @@ export interface StartOptions {
   readonly usesPex?: boolean;
   /** For measurements: set up for speed, and without the logs that `protocolErrors` and `fetchedBytes` read. */
   readonly isBench?: boolean;
+  /** The 0-based number of the one file that is wanted; only libtorrent and ours can be told. */
+  readonly onlyFile?: number;
   /** Blocks that it asks one peer for at once at most, for measurements; only libtorrent can be told. */
   readonly requestQueueMax?: number;
   /** Looks for peers on the local network (BEP 14); only for hosts of a `Lan`. */

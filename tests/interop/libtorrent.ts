@@ -30,6 +30,7 @@ export const libtorrent: Client = {
         ...(options.peers ?? []).map((peer) => `peer=${peer}`),
         ...(options.isBench ? ["bench=1"] : []),
         ...(options.usesPex ? ["pex=1"] : []),
+        ...(options.onlyFile === undefined ? [] : [`only=${options.onlyFile}`]),
         ...(options.requestQueueMax ? [`queue=${options.requestQueueMax}`] : []),
         ...(options.uploadLimit ? [`up=${options.uploadLimit}`] : []),
         ...(options.discovery ? ["lsd=1"] : []),

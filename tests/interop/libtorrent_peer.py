@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """A libtorrent peer for the interop tests: one torrent, plain TCP, no DHT, UPnP or uTP, PEX and LSD only where asked for.
 
-usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1] [queue=BLOCKS] [lsd=1] [pex=1]
+usage: libtorrent_peer.py MODE TORRENT DIRECTORY ADDRESS [peer=HOST:PORT ...] [up=BYTES] [down=BYTES] [bench=1] [queue=BLOCKS] [lsd=1] [pex=1] [only=FILE]
 TORRENT is a file or a magnet link. bench=1 sets it up for speed, and leaves out the alerts about peers; queue bounds what
-one peer is asked for at once.
+one peer is asked for at once; only is the 0-based number of the one file that is wanted.
 MODE is seed (the data is whole and not checked again) or download (what is there is checked first).
 
 Prints, a line each: LISTENING PORT; FINISHED; HAVE BYTES FETCHED BYTES (on change, at most 10 a second); FAULT TEXT for
@@ -102,6 +102,8 @@ def main():
         params.flags |= flags.disable_pex
     if mode == "seed":
         params.flags |= flags.seed_mode
+    if "only" in limits:
+        params.file_priorities = [4 if i == limits["only"] else 0 for i in range(params.ti.num_files())]
     handle = session.add_torrent(params)
     run(session, handle, peers)
 

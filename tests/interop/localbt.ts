@@ -91,7 +91,7 @@ export async function startTracker(
   return { child, announceUrl: `http://${place}`, udpUrl: `udp://${place}`, port };
 }
 
-export const localbt: Client & { start(scene: Scene, options: StartOptions): Promise<LocalbtPeer> } = {
+export const localbt: Omit<Client, "start"> & { start(scene: Scene, options: StartOptions): Promise<LocalbtPeer> } = {
   name: "localbt",
   canDial: true,
   takesLoopbackPeers: true,
@@ -109,6 +109,7 @@ export const localbt: Client & { start(scene: Scene, options: StartOptions): Pro
       ...(options.mode === "seed"
         ? ["--data", options.directory, ...(options.isBench ? ["--no-verify"] : [])]
         : ["--seed", "--output", options.directory]),
+      ...(options.onlyFile === undefined ? [] : ["--select", String(options.onlyFile + 1)]),
       ...["--port", String(port)],
       ...(options.discovery || !options.host ? [] : ["--no-discovery"]),
       ...(options.peers ?? []).flatMap((peer) => ["--peer", peer]),
