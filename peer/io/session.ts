@@ -7,7 +7,7 @@ import type { Bitfield } from "../../lib/bitfield.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { ProgressLine } from "../../lib/cli/progress.ts";
 import { safeText } from "../../lib/cli/text.ts";
-import { canonicalHost, type Endpoint, parseHostPort } from "../../lib/endpoint.ts";
+import { canonicalHost, type Endpoint, isLoopback, parseHostPort } from "../../lib/endpoint.ts";
 import { ExitCode, reasonOf, UserError } from "../../lib/errors.ts";
 import { makePeerId, type PeerId } from "../../lib/ids.ts";
 import { PiecePool } from "../../lib/io/piece_pool.ts";
@@ -166,10 +166,10 @@ export class Session {
     });
   }
 
-  /** Announces it on the local network and dials whoever is heard there. */
+  /** Announces it on the local network and dials whoever is heard there; who listens on loopback wants no network. */
   #discover(link: SwarmLink): void {
     const { context, noDiscovery } = this.#options;
-    if (noDiscovery) return;
+    if (noDiscovery || isLoopback(this.engine.host)) return;
     this.#discovery ??= new LocalDiscovery({ context, host: this.engine.host, port: this.engine.port });
     this.#discovery.add(link.infoHash, (endpoints) => {
       link.apply({ kind: "peersFound", endpoints, source: "discovery" });

@@ -105,6 +105,14 @@ testOn([networkNamespaces], "two of ours on one host find each other by local di
   await transferByDiscovery(scene, await makeShare(scene, kind), { client: localbt, host }, { client: localbt, host });
 });
 
+testOn([networkNamespaces, packetFilter], "a host that lets nobody in is answered, and finds the seeder", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  const [from, host] = [{ client: localbt, host: await lan.addHost() }, await lan.addHost({ onlyDials: true })];
+  await host.run("nft", `add rule inet wall entry udp dport ${discoveryPort} accept`);
+  await transferByDiscovery(scene, await makeShare(scene, kind), from, { client: localbt, host });
+});
+
 /** Moves a share from host to host by `--peer` and counts what the group of local discovery heard meanwhile. */
 async function countAnnounces(args: readonly string[], { isPrivate }: { isPrivate: boolean }): Promise<number> {
   await using scene = await Scene.open();
