@@ -5,12 +5,12 @@ import type { HostOptions, LanHost } from "../interop/lan_host.ts";
 import { linkRates, networkNamespaces, packetFilter } from "../interop/network_tools.ts";
 import { singleFile } from "../interop/payload.ts";
 import { Scene } from "../interop/scene.ts";
-import { copiesSent, type Giver, share, Taker } from "./room.ts";
+import { copiesSent, type Giver, seedBesideTracker, share, Taker } from "./room.ts";
 
 const needs = [networkNamespaces, linkRates];
 /** The source's cable is what all wait for. */
 const cable: HostOptions = { upMbit: 100, downMbit: 1000 };
-const length = 24_000_000;
+const length = 16_000_000;
 const kind = singleFile(length, 256 * 1024, 11);
 /** What a swarm has to stay below where a plain server sends as many copies as there are hosts. */
 const fewCopies = 2.5;
@@ -88,3 +88,12 @@ for (const addressing of ["ipv6", "link-local"] as const) {
     assertLess(await copiesSent(giver, takers), fewCopies);
   });
 }
+testOn([...needs, packetFilter], "hosts that know only the source are told of each other by it", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  await lan.dropMulticast();
+  const giver = await seedBesideTracker(scene, await lan.addHost(cable), kind);
+  const words = ["download", giver.torrentFor(), "--peer", `${giver.host.address}:6881`];
+  const takers = takeAll(scene, await addHosts(lan, 4), giver, words);
+  assertLess(await copiesSent(giver, takers), fewCopies);
+});
