@@ -13,7 +13,6 @@ import { type CommandName, summaries } from "./lib/cli/summaries.ts";
 import { ExitCode, ProtocolError, UserError } from "./lib/errors.ts";
 import { readInterfaces } from "./lib/io/local_interfaces.ts";
 import type { Network } from "./lib/io/network.ts";
-import { dialInZones } from "./lib/io/zones.ts";
 import { bypassProxyOnLan, giveUpRights } from "./lib/io/rights.ts";
 
 const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
@@ -61,10 +60,7 @@ const noOptions: GlobalOptions = {
 const network: Network = {
   listen: ({ hostname, port }) => Deno.listen({ hostname, port, tcpBacklog: listenBacklog }),
   connect: ({ hostname, port, signal }) =>
-    dialInZones(
-      hostname,
-      (hostname) => Deno.connect(signal === undefined ? { hostname, port } : { hostname, port, signal }),
-    ),
+    Deno.connect(signal === undefined ? { hostname, port } : { hostname, port, signal }),
   listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
   interfaces: () => readInterfaces(),
 };

@@ -120,7 +120,9 @@ function readRecord({ name, type, ttl = 0, flush = false, data }: RawRecord): Dn
       return { ...common, type, target: comparable(target), port };
     }
     case "TXT": {
-      const entries = (Array.isArray(data) ? data : [data]).filter((entry) => entry instanceof Uint8Array);
+      const entries = (Array.isArray(data) ? data : [data]).flatMap((entry) =>
+        entry instanceof Uint8Array ? [new Uint8Array(entry)] : []
+      );
       return { ...common, type, entries };
     }
     case "A":

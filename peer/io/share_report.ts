@@ -10,17 +10,17 @@ import { waitForSeedingEnd } from "./seeding_end.ts";
 import type { ShareAnnounce } from "./share_tracker.ts";
 import type { Transfer, TransferEvent } from "./transfer.ts";
 
-/** Addresses that are remembered, so that each is greeted once. */
-const greetedMax = 10_000;
+/** Visitors that are remembered, so that each is told of once. */
+const visitorsMax = 10_000;
 
 export class ShareReport {
   readonly #context: Context;
   readonly #shares: readonly MadeShare[];
   readonly #peers: PeerReport;
   readonly #transfers: Transfer[] = [];
+  /** Address and share of who came, and of who said that he has it whole. */
   readonly #greeted = new Set<string>();
-  /** Peers that said that they have it whole. */
-  #wholeCount = 0;
+  readonly #whole = new Set<string>();
 
   constructor(context: Context, shares: readonly MadeShare[]) {
     this.#context = context;
@@ -37,18 +37,19 @@ export class ShareReport {
     this.#peers.tell(event);
     if (event.kind !== "peerJoined" || this.#context.verbose) return;
     const visitor = `${event.endpoint.host} ${name}`;
-    if (this.#greeted.has(visitor) || this.#greeted.size >= greetedMax) return;
+    if (this.#greeted.has(visitor) || this.#greeted.size >= visitorsMax) return;
     this.#greeted.add(visitor);
     this.#context.log(`${event.endpoint.host} takes ${safeText(name)}`);
   }
 
   announced({ kind, peer, infoHash }: ShareAnnounce): void {
-    if (kind !== "completed") return;
-    this.#wholeCount++;
+    const host = parseEndpoint(peer)?.host ?? peer;
+    const visitor = `${host} ${infoHash}`;
+    if (kind !== "completed" || this.#whole.has(visitor) || this.#whole.size >= visitorsMax) return;
+    this.#whole.add(visitor);
     const name = this.#shares.find(({ metainfo }) => metainfo.infoHash === infoHash)?.metainfo.name ?? "";
-    this.#context.event("whole", { address: peer, name: safeText(name), infoHash, count: this.#wholeCount });
-    const endpoint = parseEndpoint(peer);
-    this.#context.log(`${endpoint?.host ?? peer} has all of ${safeText(name)}`);
+    this.#context.event("whole", { address: peer, name: safeText(name), infoHash, count: this.#whole.size });
+    this.#context.log(`${host} has all of ${safeText(name)}`);
   }
 
   fault(error: unknown): void {
@@ -61,13 +62,13 @@ export class ShareReport {
     let told = "";
     const onSecond = () => {
       const { uploadedBytes, upRate, peerCount, totalBytes } = this.#totals();
-      const state = { uploadedBytes, upRate: Math.round(upRate), peers: peerCount, whole: this.#wholeCount };
+      const state = { uploadedBytes, upRate: Math.round(upRate), peers: peerCount, whole: this.#whole.size };
       if (JSON.stringify(state) !== told) this.#context.event("progress", state);
       told = JSON.stringify(state);
       if (!this.#context.terminal.stderrIsTerminal && upRate === 0) return;
-      const whole = this.#wholeCount === 0
+      const whole = this.#whole.size === 0
         ? ""
-        : `, ${this.#wholeCount} ${this.#wholeCount === 1 ? "has" : "have"} it whole`;
+        : `, ${this.#whole.size} ${this.#whole.size === 1 ? "has" : "have"} it whole`;
       progress.update({
         label: this.#shares.length === 1
           ? `sharing ${safeText(this.#shares[0].metainfo.name)}`
@@ -86,8 +87,8 @@ export class ShareReport {
 
   tellDone(): void {
     const { uploadedBytes } = this.#totals();
-    this.#context.event("done", { uploadedBytes, whole: this.#wholeCount });
-    this.#context.log(`gave ${formatSize(uploadedBytes)}; ${formatCount(this.#wholeCount, "machine")} got all of it`);
+    this.#context.event("done", { uploadedBytes, whole: this.#whole.size });
+    this.#context.log(`gave ${formatSize(uploadedBytes)}; ${formatCount(this.#whole.size, "machine")} got all of it`);
   }
 
   #totals() {
