@@ -73,6 +73,8 @@ export class ShareBrowser {
   #hasRoom(now: number): boolean {
     if (this.#instances.size < browsedSharesMax) return true;
     for (const [name, { expiresAt }] of this.#instances) if (expiresAt <= now) this.#instances.delete(name);
+    const places = new Set([...this.#instances.values()].map(({ place }) => place?.target));
+    for (const name of this.#machines.keys()) if (!places.has(name)) this.#machines.delete(name);
     return this.#instances.size < browsedSharesMax;
   }
 

@@ -104,6 +104,8 @@ export class ShareResponder {
   /** Takes in what came from the group, our own packets included. */
   hear(message: DnsMessage, now: number): void {
     if (message.isResponse) return this.#hearAnswers(message, now);
+    // Our own probe comes back to us too.
+    if (message.authorities.some((record) => record.type === "SRV" && this.#isOurs(record))) return;
     for (const offer of this.#offers) {
       if (offer.probesLeft > 0) this.#hearProbe(offer, message, now);
       else if (this.#isAsked(offer, message) && !knows(message, offer.name)) this.#answerSoon(offer, now);
