@@ -70,6 +70,8 @@ export type Input =
   | { readonly kind: "handedOver" }
   /** Bytes of a `fetchWeb` came, in order; they are only valid until `apply` returns. */
   | { readonly kind: "webBytes"; readonly request: number; readonly bytes: Uint8Array }
+  /** Bytes of a `fetchWeb` came that lie before what was asked for, and were dropped. */
+  | { readonly kind: "webSkipped"; readonly request: number; readonly count: number }
   /** A `fetchWeb` is over; `fault` says why it is before its last byte. */
   | { readonly kind: "webEnded"; readonly request: number; readonly fault: WebSeedFault | undefined }
   | { readonly kind: "tick" }

@@ -214,6 +214,8 @@ export class Torrent {
         return this.#onHandedOver();
       case "webBytes":
         return this.#webSeeds.onBytes(input.request, input.bytes, this.#now);
+      case "webSkipped":
+        return this.#webSeeds.onSkipped(input.request, input.count, this.#now);
       case "webEnded":
         return this.#webSeeds.onEnded(input.request, input.fault, this.#now);
       case "tick":

@@ -151,6 +151,11 @@ export class WebSeeds {
     run.push(bytes, (active, block, part) => this.#downloader.deliver(active, block, part, seed.source));
   }
 
+  /** Bytes came that nobody wants: they count for the limit all the same. */
+  onSkipped(id: number, count: number, now: number): void {
+    if (this.#requests.has(id)) this.#limiter.take(count, now);
+  }
+
   /** A request is over. @param fault why it is before its last byte */
   onEnded(id: number, fault: WebSeedFault | undefined, now: number): void {
     const request = this.#requests.get(id);

@@ -95,6 +95,7 @@ export class WebSeedClient {
     const url = URL.parse(webSeedFileUrl(webSeeds[request.effect.webSeed], this.#metainfo, span.fileIndex));
     if (url === null) throw new FaultError({ kind: "refused", why: "its address is no web address" });
     const pace = new PaceWatch({ signal: request.signal, timeoutMs: this.#timeoutMs, bytes: webSeedPaceBytes });
+    let hasAnswered = false;
     try {
       const last = span.fileOffset + span.length - 1;
       const { response } = await fetchFollowing(url, {
@@ -102,10 +103,11 @@ export class WebSeedClient {
         headers: { "accept": "*/*", "accept-encoding": "identity", "range": `bytes=${span.fileOffset}-${last}` },
         check: refuseQueryAtHome,
       });
+      hasAnswered = true;
       await this.#read(response, span, request, pace);
     } catch (error) {
-      if (pace.isTooSlow) throw new FaultError({ kind: "later", why: "it is too slow" });
-      throw error;
+      if (!pace.isTooSlow) throw error;
+      throw new FaultError({ kind: "later", why: hasAnswered ? "it is too slow" : "it gives no answer" });
     } finally {
       pace.end();
     }
@@ -133,6 +135,7 @@ export class WebSeedClient {
         const front = Math.min(skip, value.length);
         const bytes = value.subarray(front, front + left);
         skip -= front;
+        if (front > 0) request.taker.apply({ kind: "webSkipped", request: request.effect.request, count: front });
         left -= bytes.length;
         pace.moved(value.length);
         take(bytes, request);

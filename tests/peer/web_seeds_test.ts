@@ -3,7 +3,8 @@ import { Layout } from "../../lib/layout.ts";
 import { blockLength, KiB, MiB, pieceBufferBytesMax, webSeedBadPiecesMax, webSeedGraceMs } from "../../lib/limits.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import { MessageId } from "../../lib/wire/message.ts";
-import { TorrentStage } from "./scripted_peer.ts";
+import { seededRandom } from "../lib/mutations.ts";
+import { type ScriptedPeer, TorrentStage } from "./scripted_peer.ts";
 import { bitfieldOf, type Content, makeContent } from "./virtual_disk.ts";
 import { type FetchWeb, WebStage } from "./web_stage.ts";
 
@@ -251,13 +252,13 @@ Deno.test("WebSeeds that know no ranges are read no further than there is memory
   stage.isDiskAutomatic = false;
   let at = 0;
   for (; stage.torrent.mayReadWeb(stream.request, stage.now); at += blockLength) {
-    web.send(stream, { from: at, count: blockLength });
+    web.send(stream, { count: blockLength });
   }
   assertEquals(at, pieceBufferBytesMax);
   stage.isDiskAutomatic = true;
   for (const effect of stage.effectsOf("storePiece")) stage.store(effect);
   assert(stage.torrent.mayReadWeb(stream.request, stage.now));
-  web.send(stream, { from: at });
+  web.send(stream);
   web.end(stream);
   assert(stage.torrent.isComplete);
 });
@@ -299,3 +300,67 @@ Deno.test("WebSeeds hand back to peers what they were asked for and do not deliv
   assert(stage.torrent.isComplete, "the endgame reaches what a silent web seed holds");
   assertEquals(web.open.length, 0);
 });
+
+Deno.test("WebSeeds that know no ranges have what is dropped counted against the download limit", () => {
+  const { stage, web } = stageOf(undefined, { downloadLimiter: new RateLimiter(64 * KiB) });
+  stage.pass(1);
+  web.end(web.open[0], { kind: "wholeFilesOnly", why: "it gives whole files only" });
+  stage.pass(10_000);
+  const [{ request }] = web.open;
+  stage.apply({ kind: "webSkipped", request, count: 128 * KiB });
+  assertEquals(stage.torrent.mayReadWeb(request, stage.now), false);
+});
+
+Deno.test("WebSeeds and peers that fail at random end with everything", () => {
+  const only = Number(Deno.env.get("SEED") ?? 0);
+  for (let seed = only || 1; seed <= (only || 40); seed++) failAtRandom(seed);
+});
+
+/** Two web seeds and up to four peers that come, go, lie, choke and stall; at last a good peer, or a good web seed. */
+function failAtRandom(seed: number): void {
+  const random = seededRandom(seed);
+  const dice = (sides: number) => Math.floor(random() * sides);
+  const content = makeContent({ totalLength: 40 * pieceLength - dice(pieceLength), pieceLength, seed });
+  const fileLengths = [9 * pieceLength + 5, 0, content.layout.totalLength - 9 * pieceLength - 5];
+  const layout = new Layout({ pieceLength, fileLengths });
+  const { stage, web } = stageOf({ ...content, layout }, { webSeeds: [url, "http://b.test/"], random });
+  const peers: ScriptedPeer[] = [];
+  for (let step = 0; step < 300 && !stage.torrent.isComplete; step++) {
+    const request = web.open[dice(web.open.length)];
+    const peer = peers[dice(peers.length)];
+    const action = dice(12);
+    if (action === 0 && peers.length < 4) peers.push(stage.joinSeed());
+    if (peer !== undefined && !peer.isClosed) {
+      if (action === 1) peer.leave();
+      if (action === 2) peer.sayChoke();
+      if (action === 3) peer.say((out) => out.bare(MessageId.unchoke));
+      const [range] = peer.openRequests;
+      if (action === 4 && range !== undefined) {
+        peer.answerAll((each) =>
+          each !== range ? peer.keep(each) : dice(8) === 0 ? peer.sayWrongBlock(each) : peer.sayBlock(each)
+        );
+      }
+    }
+    if (request !== undefined) {
+      if (action >= 8) web.send(request, { count: dice(request.length), isSpoiled: dice(30) === 0 });
+      if (action === 5) web.end(request, { kind: "later", why: "it closed the connection" });
+      if (action === 6) web.send(request);
+      if (action === 6 || action === 7) web.end(request);
+      if (action === 11 && dice(20) === 0) {
+        web.end(request, { kind: "file", fileIndex: 2 * dice(2), why: "it answered 404" });
+      }
+      if (action === 11 && dice(10) === 0) {
+        web.end(request, { kind: "wholeFilesOnly", why: "it gives whole files only" });
+      }
+    }
+    stage.pass(dice(2_000));
+  }
+  const last = stage.joinSeed();
+  for (let round = 0; round < 1_000 && !stage.torrent.isComplete; round++) {
+    last.serve();
+    for (const request of web.open) web.end(request, { kind: "later", why: "it is too slow" }); // as every silence ends
+    stage.pass(1_000);
+  }
+  assert(stage.torrent.isComplete, `with SEED=${seed}`);
+  assertEquals(web.open, [], `with SEED=${seed}`);
+}

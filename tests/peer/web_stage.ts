@@ -8,6 +8,8 @@ export type FetchWeb = Extract<Effect, { kind: "fetchWeb" }>;
 export class WebStage {
   readonly #stage: TorrentStage;
   readonly #ended = new Set<number>();
+  /** By request: bytes of its answer that came. */
+  readonly #sent = new Map<number, number>();
 
   constructor(stage: TorrentStage) {
     this.#stage = stage;
@@ -24,12 +26,15 @@ export class WebStage {
     return this.all.filter(({ request }) => !this.#ended.has(request) && !cancelled.has(request));
   }
 
-  /** The next bytes of an answer: `count` of them from `from` on. */
+  /** The next bytes of an answer; all that are left without `count`. */
   send(
     { request, offset, length }: FetchWeb,
-    { from = 0, count = length - from, isSpoiled = false }: { from?: number; count?: number; isSpoiled?: boolean } = {},
+    { count = Infinity, isSpoiled = false }: { count?: number; isSpoiled?: boolean } = {},
   ): void {
-    const bytes = this.#stage.content.bytes.slice(offset + from, offset + from + count);
+    const from = this.#sent.get(request) ?? 0;
+    const end = Math.min(length, from + count);
+    this.#sent.set(request, end);
+    const bytes = this.#stage.content.bytes.slice(offset + from, offset + end);
     if (isSpoiled) { for (let at = 0; at < bytes.length; at += 1000) bytes[at] ^= 1; }
     for (let at = 0; at < bytes.length; at += partLength) {
       this.#stage.apply({ kind: "webBytes", request, bytes: bytes.subarray(at, at + partLength) });
