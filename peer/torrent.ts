@@ -213,11 +213,9 @@ export class Torrent {
       case "handedOver":
         return this.#onHandedOver();
       case "webBytes":
-        return this.#webSeeds.onBytes(input.request, input.bytes, this.#now);
       case "webSkipped":
-        return this.#webSeeds.onSkipped(input.request, input.count, this.#now);
       case "webEnded":
-        return this.#webSeeds.onEnded(input.request, input.fault, this.#now);
+        return this.#webSeeds.apply(input, this.#now);
       case "tick":
         return this.#onTick();
       case "stop":

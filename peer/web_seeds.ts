@@ -17,7 +17,7 @@ import {
 } from "../lib/limits.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
 import type { Downloader } from "./downloader.ts";
-import type { ConnectionId, Effect } from "./events.ts";
+import type { ConnectionId, Effect, Input } from "./events.ts";
 import type { PeerSession } from "./peer_session.ts";
 import type { PiecePicker } from "./piece_picker.ts";
 import type { ActivePiece, PieceTable } from "./piece_table.ts";
@@ -31,6 +31,8 @@ const throttledSeconds = 1 / 4;
 
 /** Milliseconds that a stream gets before its rate says something. */
 const streamMeasureMs = 2_000;
+
+type WebInput = Extract<Input, { kind: "webBytes" | "webSkipped" | "webEnded" }>;
 
 interface WebRequest {
   readonly id: number;
@@ -135,10 +137,16 @@ export class WebSeeds {
     return nextPiece === undefined || this.#table.mayActivate || !this.#picker.isPickable(nextPiece);
   }
 
-  /** Bytes of a request came, in order; they are valid until this returns. */
-  onBytes(id: number, bytes: Uint8Array, now: number): void {
-    const request = this.#requests.get(id);
+  /** What came of a request. */
+  apply(input: WebInput, now: number): void {
+    const request = this.#requests.get(input.request);
     if (request === undefined) return;
+    if (input.kind === "webBytes") this.#onBytes(request, input.bytes, now);
+    else if (input.kind === "webEnded") this.#onEnded(request, input.fault, now);
+    else this.#limiter.take(input.count, now); // nobody wants them, but they were on the line
+  }
+
+  #onBytes(request: WebRequest, bytes: Uint8Array, now: number): void {
     const { seed, run } = request;
     if (!seed.isJoined) {
       seed.isJoined = true;
@@ -151,15 +159,8 @@ export class WebSeeds {
     run.push(bytes, (active, block, part) => this.#downloader.deliver(active, block, part, seed.source));
   }
 
-  /** Bytes came that nobody wants: they count for the limit all the same. */
-  onSkipped(id: number, count: number, now: number): void {
-    if (this.#requests.has(id)) this.#limiter.take(count, now);
-  }
-
-  /** A request is over. @param fault why it is before its last byte */
-  onEnded(id: number, fault: WebSeedFault | undefined, now: number): void {
-    const request = this.#requests.get(id);
-    if (request === undefined) return;
+  /** @param fault why it is over before its last byte */
+  #onEnded(request: WebRequest, fault: WebSeedFault | undefined, now: number): void {
     const { seed, run, startedAt } = request;
     if (fault === undefined && run.isOver) seed.succeeded({ bytes: run.length, ms: now - startedAt });
     this.#remove(request);
