@@ -110,21 +110,3 @@ export type Effect =
   | { readonly kind: "complete" }
   /** Nothing more is written: the disk refused a piece. */
   | { readonly kind: "diskFailed"; readonly error: unknown };
-
-/** Numbers of a transfer for a person or a program to look at: of what is wanted, where that is not everything. */
-export interface TransferStats {
-  readonly haveBytes: number;
-  readonly totalBytes: number;
-  readonly havePieces: number;
-  readonly pieceCount: number;
-  /** Payload bytes since the start. */
-  readonly downloadedBytes: number;
-  readonly uploadedBytes: number;
-  /** Bytes a second over the last seconds. */
-  readonly downRate: number;
-  readonly upRate: number;
-  /** Peers that are connected, and web seeds that deliver. */
-  readonly peerCount: number;
-  /** Connected peers that have every piece. */
-  readonly seedCount: number;
-}

@@ -15,7 +15,7 @@ import { Availability } from "./availability.ts";
 import type { Announcer } from "./announcer.ts";
 import { Downloader } from "./downloader.ts";
 import { Extensions } from "./extensions.ts";
-import type { ConnectionId, Effect, Input, TransferStats } from "./events.ts";
+import type { ConnectionId, Effect, Input } from "./events.ts";
 import { MessageRouter } from "./message_router.ts";
 import type { AddressSource } from "./peer_pool.ts";
 import { PeerRoster, type RosterOwner } from "./peer_roster.ts";
@@ -24,6 +24,7 @@ import { PieceOutcomes } from "./piece_outcomes.ts";
 import { PiecePicker } from "./piece_picker.ts";
 import { PieceTable } from "./piece_table.ts";
 import type { TorrentOptions } from "./torrent_options.ts";
+import { gatherStats, type TransferStats } from "./transfer_stats.ts";
 import { Uploader } from "./uploader.ts";
 import { WebSeeds } from "./web_seeds.ts";
 
@@ -135,18 +136,8 @@ export class Torrent {
   }
 
   stats(now: number): TransferStats {
-    return {
-      haveBytes: this.#table.haveBytes,
-      totalBytes: this.#table.selection.totalBytes,
-      havePieces: this.#table.haveCount,
-      pieceCount: this.#table.selection.pieces.count,
-      downloadedBytes: this.#downloader.meter.total,
-      uploadedBytes: this.#uploader.meter.total,
-      downRate: this.#downloader.meter.rate(now),
-      upRate: this.#uploader.meter.rate(now),
-      peerCount: this.#roster.establishedCount + this.#webSeeds.joinedCount,
-      seedCount: this.peers.filter((session) => session.has.isFull).length,
-    };
+    const [table, downloader, uploader] = [this.#table, this.#downloader, this.#uploader];
+    return gatherStats({ table, downloader, uploader, roster: this.#roster, webSeeds: this.#webSeeds }, now);
   }
 
   /** What the trackers said last. */

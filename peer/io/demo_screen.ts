@@ -3,7 +3,7 @@ import type { Bitfield } from "../../lib/bitfield.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { ProgressLine } from "../../lib/cli/progress.ts";
 import { formatRate, formatSize } from "../../lib/cli/text.ts";
-import type { TransferStats } from "../events.ts";
+import type { TransferStats } from "../transfer_stats.ts";
 
 /** One peer of the swarm, as it is now. */
 export interface DemoRow {
