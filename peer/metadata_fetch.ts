@@ -4,7 +4,6 @@
  * Ends with the effect `metadata`, whose hash matches. Its peers, addresses and announces then go to the Torrent
  * (`roster`, `announcer`), connections and all: a peer that can only dial out would not come again.
  */
-import type { Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
 import { peersMax } from "../lib/limits.ts";
@@ -15,8 +14,8 @@ import type { Announcer } from "./announcer.ts";
 import type { ConnectionId, Effect, Input } from "./events.ts";
 import { Extensions } from "./extensions.ts";
 import { MetadataRequests } from "./metadata_requests.ts";
-import type { AddressSource } from "./peer_pool.ts";
 import { PeerRoster } from "./peer_roster.ts";
+import { PeerSearch } from "./peer_search.ts";
 import type { PeerSession } from "./peer_session.ts";
 
 export interface MetadataFetchOptions {
@@ -54,6 +53,7 @@ export class MetadataFetch {
   readonly #options: MetadataFetchOptions;
   readonly #extensions: Extensions;
   readonly #requests: MetadataRequests;
+  readonly #search: PeerSearch;
   #effects: Effect[] = [];
   #now = 0;
   #upkeepAt = 0;
@@ -70,20 +70,23 @@ export class MetadataFetch {
         for (const liar of liars) this.roster.ban(liar, "it sent metadata that fails its hash", this.#now);
       },
     });
+    const emit = (effect: Effect) => void this.#effects.push(effect);
     this.roster = new PeerRoster({
       ownPeerId: options.peerId,
       sessionsMax: options.maxPeers ?? peersMax,
       owner: {
         pieceCount: undefined,
         isPrivate: false,
-        emit: (effect) => void this.#effects.push(effect),
+        emit,
         onGone: (session) => this.#requests.onGone(session),
       },
     });
+    const stats = () => ({ uploaded: 0, downloaded: 0, left: unknownLeft, wantsPeers: true });
+    this.#search = new PeerSearch({ roster: this.roster, announcer, emit, stats });
     // Whom others know is learned here already; to tell them ourselves there is time once the torrent is known.
     this.#extensions = new Extensions({
       ...{ infoBytes: undefined, isPrivate: false, client, listenPort, random, sessions: this.roster.sessions },
-      learn: (endpoints) => this.#learn(endpoints, "exchange"),
+      learn: (endpoints) => this.#search.learn(endpoints, "exchange", this.#now),
       wantsNoSeeds: () => false,
       onDontHave: () => {}, // what anybody has is no topic yet
     });
@@ -111,11 +114,7 @@ export class MetadataFetch {
   apply(input: Input, now: number): Effect[] {
     this.#now = now;
     this.#applyInput(input);
-    for (const session of this.roster.unflushed) {
-      const bytes = session.takeOutbox(now);
-      if (bytes !== undefined) this.#effects.push({ kind: "send", connection: session.connection, bytes });
-    }
-    this.roster.unflushed.clear();
+    this.roster.flush(now);
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -129,21 +128,15 @@ export class MetadataFetch {
         return this.#onReceived(input);
       case "sent":
         return this.roster.sessions.get(input.connection)?.written(input.bytes);
-      case "dialFailed":
-        return this.roster.dialFailed(input.endpoint, this.#now);
       case "closed": {
         const session = this.roster.sessions.get(input.connection);
         return session && this.roster.forget(session, "it left", this.#now);
       }
       case "announced":
-        this.announcer.replied(input.id, input.reply, this.#now);
-        this.#learn(input.reply.peers, "tracker");
-        return;
       case "announceFailed":
-        return this.announcer.failed(input.id, input.why, this.#now, input.retryInMs);
       case "peersFound":
-        this.#learn(input.endpoints, input.source);
-        return;
+      case "dialFailed":
+        return this.#search.apply(input, this.#now);
       case "tick":
         return this.#onTick();
       case "stop":
@@ -196,33 +189,13 @@ export class MetadataFetch {
     this.#upkeepAt = this.#now + upkeepMs;
     this.roster.dropSilent(this.#now);
     this.#requests.tick(this.#now);
-    for (const call of this.announcer.due(this.#now, { ...this.#announceStats, wantsPeers: true })) {
-      this.#effects.push({ kind: "announce", call });
-    }
-    this.#dial();
-  }
-
-  get #announceStats() {
-    return { uploaded: 0, downloaded: 0, left: unknownLeft };
-  }
-
-  /** @returns how many of the addresses were new */
-  #learn(endpoints: readonly Endpoint[], source: AddressSource): number {
-    const count = this.roster.addAddresses(endpoints, source);
-    this.#dial();
-    return count;
-  }
-
-  #dial(): void {
-    if (!this.#isStopped) this.roster.dial(this.#now);
+    this.#search.upkeep(this.#now);
   }
 
   #onStop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    for (const call of this.announcer.stop(this.#now, this.#announceStats)) {
-      this.#effects.push({ kind: "announce", call });
-    }
+    this.#search.stop(this.#now);
     this.roster.closeAll("the fetch ends", this.#now);
   }
 }

@@ -31,7 +31,7 @@ export interface RosterOwner {
 
 export class PeerRoster {
   readonly sessions = new Map<ConnectionId, PeerSession>();
-  /** Sessions with bytes to write; emptied by Torrent at the end of a turn. */
+  /** Sessions with bytes to write; emptied by `flush`. */
   readonly unflushed = new Set<PeerSession>();
   /** For what is sent to all of them. */
   readonly #memory = new BatchMemory();
@@ -163,6 +163,15 @@ export class PeerRoster {
 
   closeAll(why: string, now: number): void {
     for (const session of [...this.sessions.values()]) this.close(session, why, now);
+  }
+
+  /** Hands out what waits to be written: the end of a turn. */
+  flush(now: number): void {
+    for (const session of this.unflushed) {
+      const bytes = session.takeOutbox(now);
+      if (bytes !== undefined) this.#owner.emit({ kind: "send", connection: session.connection, bytes });
+    }
+    this.unflushed.clear();
   }
 
   /** Takes the peer out; its connection is closed already. */

@@ -182,7 +182,8 @@ export class PeerSession {
     this.#receivedAt = now;
     this.#frames.push(bytes, (buffer, start, end) => {
       if (this.peerId === undefined) this.#onHandshake(decodeHandshake(buffer.subarray(start, end)), sink);
-      else this.#onMessage(decodeMessage(buffer, start, end), sink, { buffer, start, end });
+      else if (this.#pieceCount === undefined) this.#onEarlyFrame(buffer, { start, end, sink });
+      else this.#onMessage(decodeMessage(buffer, start, end), sink);
     });
   }
 
@@ -202,10 +203,17 @@ export class PeerSession {
     sink.onHandshake(this, theirs);
   }
 
-  #onMessage(message: Message, sink: SessionSink, frame?: { buffer: Uint8Array; start: number; end: number }): void {
-    if (this.#pieceCount === undefined && frame !== undefined && !timelessKinds.has(message.kind)) {
-      return (this.#early ??= new EarlyFrames()).push(frame.buffer, frame.start, frame.end);
-    }
+  /** A frame before the torrent is known: what is about pieces has to wait. */
+  #onEarlyFrame(
+    buffer: Uint8Array,
+    { start, end, sink }: { start: number; end: number; sink: SessionSink },
+  ): void {
+    const message = decodeMessage(buffer, start, end);
+    if (timelessKinds.has(message.kind)) this.#onMessage(message, sink);
+    else (this.#early ??= new EarlyFrames()).push(buffer, start, end);
+  }
+
+  #onMessage(message: Message, sink: SessionSink): void {
     if (fastKinds.has(message.kind) && !this.#supportsFast) {
       throw new ProtocolError(`${message.kind} without the fast extension`);
     }

@@ -5,7 +5,6 @@
  * to the half that it is for, Downloader takes, Uploader gives, PieceTable says what is there. It knows no socket, disk,
  * clock or dice.
  */
-import type { Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash } from "../lib/ids.ts";
 import { peersMax, snubDropMs } from "../lib/limits.ts";
@@ -17,8 +16,8 @@ import { Downloader } from "./downloader.ts";
 import { Extensions } from "./extensions.ts";
 import type { ConnectionId, Effect, Input } from "./events.ts";
 import { MessageRouter } from "./message_router.ts";
-import type { AddressSource } from "./peer_pool.ts";
 import { PeerRoster, type RosterOwner } from "./peer_roster.ts";
+import { PeerSearch } from "./peer_search.ts";
 import type { PeerSession, SessionSink } from "./peer_session.ts";
 import { PieceOutcomes } from "./piece_outcomes.ts";
 import { PiecePicker } from "./piece_picker.ts";
@@ -44,6 +43,7 @@ export class Torrent {
   readonly #roster: PeerRoster;
   readonly #announcer: Announcer;
   readonly #extensions: Extensions;
+  readonly #search: PeerSearch;
   #effects: Effect[] = [];
   #now = 0;
   #upkeepAt = 0;
@@ -70,9 +70,12 @@ export class Torrent {
     this.#roster = options.roster ??
       new PeerRoster({ ownPeerId: options.peerId, sessionsMax: options.maxPeers ?? peersMax, owner });
     options.roster?.handTo(owner);
+    this.#search = new PeerSearch({
+      ...{ roster: this.#roster, announcer: options.announcer, emit, stats: () => this.#announceStats() },
+    });
     this.#extensions = new Extensions({
       ...{ infoBytes, isPrivate, client, listenPort, random, sessions: this.#roster.sessions },
-      learn: (endpoints) => this.#learn(endpoints, "exchange"),
+      learn: (endpoints) => this.#search.learn(endpoints, "exchange", this.#now),
       wantsNoSeeds: () => this.#availability.wantsNothing,
       onDontHave: (session, index) => this.#outcomes.onDontHave(session, index),
     });
@@ -159,8 +162,7 @@ export class Torrent {
   apply(input: Input, now: number): Effect[] {
     this.#now = now;
     this.#applyInput(input);
-    for (const session of this.#roster.unflushed) this.#flush(session);
-    this.#roster.unflushed.clear();
+    this.#roster.flush(this.#now);
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -188,19 +190,13 @@ export class Torrent {
         return this.#outcomes.onStoreFailed(input);
       case "connected":
         return this.#onConnected(input);
-      case "dialFailed":
-        return this.#roster.dialFailed(input.endpoint, this.#now);
       case "closed":
         return this.#withSession(input.connection, (session) => this.#roster.forget(session, "it left", this.#now));
       case "announced":
-        this.#announcer.replied(input.id, input.reply, this.#now);
-        this.#learn(input.reply.peers, "tracker");
-        return;
       case "announceFailed":
-        return this.#announcer.failed(input.id, input.why, this.#now, input.retryInMs);
       case "peersFound":
-        this.#learn(input.endpoints, input.source);
-        return;
+      case "dialFailed":
+        return this.#search.apply(input, this.#now);
       case "handedOver":
         return this.#onHandedOver();
       case "webBytes":
@@ -301,7 +297,7 @@ export class Torrent {
     this.#availability.wantNothing();
     if (this.isWhole) this.#announcer.completed(this.#now);
     this.#effects.push({ kind: "complete" });
-    this.#announce();
+    this.#search.announce(this.#now);
     for (const session of [...this.#roster.sessions.values()]) {
       // Who has not all pieces has to say that it wants nothing more (BEP 21).
       if (session.isEstablished && !this.isWhole) session.sendExtensionHandshake(this.#extensionHandshakeFor(session));
@@ -330,19 +326,12 @@ export class Torrent {
     this.#downloader.fillAll(this.#now);
     this.#webSeeds.upkeep(this.#now);
     this.#extensions.tick(this.#now);
-    this.#announce();
-    this.#dial();
+    this.#search.upkeep(this.#now);
   }
 
   #checkDeadlines(): void {
     for (const session of this.#downloader.checkStalled(this.#now, snubDropMs)) this.#close(session, "it stalls");
     this.#roster.dropSilent(this.#now);
-  }
-
-  #announce(): void {
-    for (const call of this.#announcer.due(this.#now, this.#announceStats())) {
-      this.#effects.push({ kind: "announce", call });
-    }
   }
 
   #announceStats() {
@@ -354,36 +343,18 @@ export class Torrent {
     };
   }
 
-  /** @returns how many of the addresses were new */
-  #learn(endpoints: readonly Endpoint[], source: AddressSource): number {
-    const count = this.#roster.addAddresses(endpoints, source);
-    this.#dial();
-    return count;
-  }
-
-  #dial(): void {
-    if (!this.#isStopped) this.#roster.dial(this.#now);
-  }
-
   #onStop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#downloader.stop();
     this.#webSeeds.stop();
-    for (const call of this.#announcer.stop(this.#now, this.#announceStats())) {
-      this.#effects.push({ kind: "announce", call });
-    }
+    this.#search.stop(this.#now);
     this.#roster.closeAll("the transfer ends", this.#now);
   }
 
   #withSession(connection: ConnectionId, act: (session: PeerSession) => void): void {
     const session = this.#roster.sessions.get(connection);
     if (session !== undefined) act(session);
-  }
-
-  #flush(session: PeerSession): void {
-    const bytes = session.takeOutbox(this.#now);
-    if (bytes !== undefined) this.#effects.push({ kind: "send", connection: session.connection, bytes });
   }
 }
 
