@@ -63,8 +63,10 @@ export function formatMagnet(magnet: {
   readonly length?: number;
   /** Peers to dial: `x.pe`. */
   readonly peers?: readonly { readonly host: string; readonly port: number }[];
+  /** 0-based indices of the files that are wanted, ascending: `so`. */
+  readonly selectOnly?: readonly number[];
 }): string {
-  const { infoHash, name, trackers = [], webSeeds = [], length, peers = [] } = magnet;
+  const { infoHash, name, trackers = [], webSeeds = [], length, peers = [], selectOnly = [] } = magnet;
   const parameters = [`xt=urn:btih:${infoHash}`];
   const add = (key: string, value: string) => parameters.push(`${key}=${encodeURIComponent(value.toWellFormed())}`);
   if (name !== undefined) add("dn", name);
@@ -72,6 +74,7 @@ export function formatMagnet(magnet: {
   for (const tracker of trackers) add("tr", tracker);
   for (const webSeed of webSeeds) add("ws", webSeed);
   for (const peer of peers) add("x.pe", formatEndpoint(peer));
+  if (selectOnly.length > 0) parameters.push(`so=${formatSelection(selectOnly)}`);
   return `magnet:?${parameters.join("&")}`;
 }
 
@@ -158,4 +161,16 @@ function parseSelection(text: string): number[] {
     for (let index = first; index <= last; index++) indices.add(index);
   }
   return [...indices].sort((a, b) => a - b);
+}
+
+/** Ascending indices as `0,2,4-6`. */
+function formatSelection(indices: readonly number[]): string {
+  const ranges: string[] = [];
+  for (let i = 0; i < indices.length;) {
+    const first = i;
+    while (i + 1 < indices.length && indices[i + 1] === indices[i] + 1) i++;
+    ranges.push(first === i ? String(indices[first]) : `${indices[first]}-${indices[i]}`);
+    i++;
+  }
+  return ranges.join(",");
 }

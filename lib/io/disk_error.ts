@@ -55,9 +55,27 @@ export function describeFailure(doing: string, path: string, error: unknown): Di
   return { doing, path, code: codeOf(error), message: reasonOf(error) };
 }
 
+/** A failed call of the file system, as a person reads it. */
+class DiskError extends UserError {
+  constructor({ doing, path, code, message }: DiskFailure) {
+    super(`${doing} ${path}`, reasons[code] ?? message);
+    this.code = code;
+  }
+  /** The system's code. */
+  readonly code: string;
+}
+
 /** The sentence that a person reads, with the path. */
-export function errorOfFailure({ doing, path, code, message }: DiskFailure): UserError {
-  return new UserError(`${doing} ${path}`, reasons[code] ?? message);
+export function errorOfFailure(failure: DiskFailure): UserError {
+  return new DiskError(failure);
+}
+
+/** What says nothing about a file but that the machine has too little to open it just now. */
+const shortages: ReadonlySet<string> = new Set(["EAGAIN", "EINTR", "EMFILE", "ENFILE", "ENOMEM"]);
+
+/** Whether the file itself cannot be had: it is gone, cut, forbidden, or its disk is broken. */
+export function isLoss(error: unknown): boolean {
+  return error instanceof DiskError && !shortages.has(error.code);
 }
 
 /**

@@ -3,6 +3,7 @@
  */
 import { reasonOf } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
+import { isLoss } from "../../lib/io/disk_error.ts";
 import { resumeSaveMs } from "../../lib/limits.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
@@ -152,10 +153,13 @@ export class Transfer implements LinkOwner, WebTaker {
     }
   }
 
-  /** The pieces that the disk refuses once more: they are ours no longer. */
+  /** The pieces whose files cannot be had at a second try either: they are ours no longer. */
   async #lostPieces(ranges: readonly CheckedBlockRange[]): Promise<PieceIndex[]> {
     const outcomes = await Promise.allSettled(this.#read(ranges));
-    const lost = new Set(ranges.filter((_, i) => outcomes[i].status === "rejected").map(({ piece }) => piece));
+    const lost = new Set<PieceIndex>();
+    outcomes.forEach((outcome, i) => {
+      if (outcome.status === "rejected" && isLoss(outcome.reason)) lost.add(ranges[i].piece);
+    });
     for (const piece of lost) this.#storage.forget(piece);
     return [...lost];
   }

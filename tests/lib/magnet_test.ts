@@ -114,6 +114,9 @@ Deno.test("formatMagnet() writes what parseMagnet() reads", () => {
     webSeeds: ["https://c.test/a%20b/"],
   };
   assertEquals(parseMagnet(formatMagnet(magnet)), { ...magnet, peers: [] });
+  const selectOnly = [0, 2, 4, 5, 6, 9, 10];
+  const link = formatMagnet({ infoHash: magnet.infoHash, selectOnly });
+  assertEquals([link, parseMagnet(link).selectOnly], [`magnet:?${topic}&so=0,2,4-6,9-10`, selectOnly]);
   assertEquals(formatMagnet({ infoHash: magnet.infoHash }), `magnet:?${topic}`);
 });
 
