@@ -53,6 +53,9 @@ export class Discovery {
   /** When somebody was last heard, by host, torrent and port; the one heard longest ago comes first. */
   readonly #neighbours = new Map<string, number>();
   readonly #portCounts = new Map<string, number>();
+  /** When all torrents start anew; Infinity when nobody wants that. */
+  #restartAt = Infinity;
+  #restartableAt = -Infinity;
   readonly #sent = new SecondCounter();
   readonly #heard = new SecondCounter();
 
@@ -70,15 +73,28 @@ export class Discovery {
     this.#torrents.delete(infoHash);
   }
 
-  /** The machine is in another network: all torrents start anew, and everybody there is a newcomer. */
+  /**
+   * The machine is in another network: all torrents start anew, and everybody there is a newcomer.
+   *
+   * At most once a minute: where containers come and go, so do their networks.
+   */
   restart(now: number): void {
     this.#neighbours.clear();
     this.#portCounts.clear();
+    this.#restartAt = Math.min(this.#restartAt, this.#restartableAt);
+    this.#restartIfDue(now);
+  }
+
+  #restartIfDue(now: number): void {
+    if (now < this.#restartAt) return;
+    this.#restartAt = Infinity;
+    this.#restartableAt = now + localAnnounceIntervalMinMs;
     for (const infoHash of this.#torrents.keys()) this.add(infoHash, now);
   }
 
   /** The torrents to announce now: those that have waited longest, no more than the second has room for. */
   due(now: number): InfoHash[] {
+    this.#restartIfDue(now);
     const waiting = [...this.#torrents].filter(([, announced]) => nextOf(announced) <= now)
       .sort(([, a], [, b]) => nextOf(a) - nextOf(b));
     const room = localAnnouncesPerSecond - this.#sent.count(now);
@@ -91,7 +107,7 @@ export class Discovery {
 
   /** When `due` has something: monotonic ms; Infinity for never. */
   wakeAt(now: number): number {
-    let at = Infinity;
+    let at = this.#restartAt;
     for (const announced of this.#torrents.values()) at = Math.min(at, nextOf(announced));
     return this.#sent.count(now) < localAnnouncesPerSecond ? at : Math.max(at, this.#sent.endsAt);
   }

@@ -27,7 +27,7 @@ export interface MulticastOptions {
   onPacket(bytes: Uint8Array, sender: Endpoint, links: readonly MulticastLink[]): void;
   /** Something does not work on an interface; told once for each. */
   onFault(name: string, why: string): void;
-  /** The links have changed since the opening: a cable, another Wi-Fi. */
+  /** There is a link that was not there before: a cable, another Wi-Fi. */
   onLinks?(links: readonly MulticastLink[]): void;
 }
 
@@ -98,17 +98,17 @@ export class MulticastSockets {
     const { network, host, onLinks } = this.#options;
     const all = multicastLinks(network.interfaces(), host);
     if (all.length > multicastLinksMax) this.#tellFault("the rest", `only ${multicastLinksMax} interfaces are used`);
-    const before = keyOf(this.#links);
+    const before = new Set(this.#links.map(keyOf));
     this.#links = all.slice(0, multicastLinksMax);
     await Promise.all([this.#receive(4), this.#receive(6)]);
-    if (keyOf(this.#links) !== before && this.#isOpened) onLinks?.(this.#links);
+    if (this.#isOpened && this.#links.some((link) => !before.has(keyOf(link)))) onLinks?.(this.#links);
     this.#isOpened = true;
   }
 
   /** Has the family's socket joined on all its links. */
   async #receive(family: 4 | 6): Promise<void> {
     const links = this.#links.filter((link) => link.family === family);
-    const wanted = keyOf(links);
+    const wanted = links.map(keyOf).join();
     const old = this.#receivers.get(family);
     if ((old?.joined ?? "") === wanted) return;
     old?.socket.close();
@@ -187,7 +187,7 @@ export class MulticastSockets {
   async #sendOut(link: MulticastLink, packets: readonly Uint8Array[]): Promise<void> {
     if (packets.length === 0 || this.#closing.signal.aborted) return;
     const { groups, port, ttl } = this.#options;
-    const key = `${link.name} ${link.host}`;
+    const key = keyOf(link);
     try {
       await sendFrom(link, packets, { group: groups[link.family], port, ttl });
       this.#failing.delete(key);
@@ -204,9 +204,9 @@ export class MulticastSockets {
   }
 }
 
-/** The same for the same links. */
-function keyOf(links: readonly MulticastLink[]): string {
-  return links.map(({ name, host, index }) => `${name} ${host} ${index}`).join();
+/** The same for the same link. */
+function keyOf({ name, host, index }: MulticastLink): string {
+  return `${name} ${host} ${index}`;
 }
 
 /** Sends out of one link, from the group's port, which multicast DNS wants. */

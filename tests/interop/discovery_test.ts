@@ -69,15 +69,14 @@ for (const addressing of ["ipv6", "link-local"] as const) {
   });
 }
 
-interopTest("libtorrent finds localbt by local discovery over IPv6", [libtorrent, networkNamespaces], async () => {
-  await using scene = await Scene.open();
-  const lan = await Lan.open(scene, { addressing: "ipv6" });
-  const from = { client: localbt, host: await lan.addHost() };
-  await transferByDiscovery(scene, await makeShare(scene, kind), from, {
-    client: libtorrent,
-    host: await lan.addHost(),
+for (const [from, to] of [[localbt, libtorrent], [libtorrent, localbt]] as const) {
+  interopTest(`${to.name} finds ${from.name} over IPv6`, [libtorrent, networkNamespaces], async () => {
+    await using scene = await Scene.open();
+    const lan = await Lan.open(scene, { addressing: "ipv6" });
+    const parties = [{ client: from, host: await lan.addHost() }, { client: to, host: await lan.addHost() }];
+    await transferByDiscovery(scene, await makeShare(scene, kind), parties[0]!, parties[1]!);
   });
-});
+}
 
 testOn([networkNamespaces], "ours finds ours by local discovery past docker0 and a VPN", async () => {
   await using scene = await Scene.open();

@@ -126,6 +126,14 @@ Deno.test("Discovery starts anew in another network", () => {
   assertEquals(stage.times.slice(3), [150_000, 152_000, 156_000]);
 });
 
+Deno.test("Discovery starts anew at most once a minute, however often networks change", () => {
+  const stage = new Stage().runTo(100_000);
+  for (let at = 100_000; at < 200_000; at += 1_000) {
+    stage.runTo(at).discovery.restart(at);
+  }
+  assertEquals(stage.runTo(200_000).times.slice(3), [100_000, 102_000, 106_000, 160_000, 162_000, 166_000]);
+});
+
 Deno.test("Discovery.accepts() takes neighbours only", () => {
   const { discovery } = new Stage();
   const senders = ["10.0.0.9", "10.0.1.9", "8.8.8.8", "127.0.0.1", "fd00::9", "fd01::9", "::1"];
