@@ -3,16 +3,16 @@ import { command, flag, text } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
-import { canonicalHost } from "../../lib/endpoint.ts";
+import { canonicalHost, formatEndpoint } from "../../lib/endpoint.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { isLinkLocal6 } from "../../lib/local_addresses.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
-import { parseShareTarget, type ShareTarget } from "../../lib/share_target.ts";
+import { parseShareTarget, sharePort, type ShareTarget } from "../../lib/share_target.ts";
 import { isLocalName, originOf } from "../../lib/site_host.ts";
 import { downloadOperand, downloadOptions, type DownloadValues, fetchTorrent } from "./download_command.ts";
 import type { FoundShare } from "../found_share.ts";
 import { checkPin } from "./pin.ts";
-import { askForShare, formatShares, sourceName, tellShares } from "./share_choice.ts";
+import { askForShare, sourceName, tellShares } from "./share_choice.ts";
 import { fetchShareTorrent, listShares, reachSource, type SharingHost } from "./share_client.ts";
 import { hasName, ShareSearch } from "./share_search.ts";
 import { stopCode } from "./stop_code.ts";
@@ -78,7 +78,8 @@ class Getting {
     const fits = all.filter((share) => target.path === `/${share.infoHash}.torrent`);
     const shares = fits.length > 0 ? fits : name === undefined ? all : all.filter((share) => hasName(share, name));
     if (this.#values.list) return this.#tellList(shares);
-    const doing = `get ${name === undefined ? "from" : `${safeText(name)} from`} ${sourceName(all[0].sources[0])}`;
+    const doing = `get ${name === undefined ? "from" : `${safeText(name)} from`} ${target.host}`;
+    if (all.length === 0) throw new UserError(doing, "nothing is shared there");
     if (shares.length === 0) throw new UserError(doing, "nothing of that name is shared there", { hint: hintOf(all) });
     const chosen = shares.length === 1 ? shares[0] : await this.#choose(shares, doing);
     return chosen === undefined ? ExitCode.done : await this.#take(chosen, site);
@@ -161,8 +162,13 @@ function usage(why: string): UserError {
   return new UserError("run get", why, { exitCode: ExitCode.usage, hint: "see localbt get --help" });
 }
 
+/** How to say which one is meant: by name at an address, where names differ; else by address. */
 function hintOf(shares: readonly FoundShare[]): string {
-  return `name one of these:\n${formatShares(shares).map((line) => `  ${line}`).join("\n")}`;
+  const choices = shares.slice(0, 8).map(({ name, sources: [{ hosts, port }] }) => {
+    const address = port === sharePort ? hosts[0] : formatEndpoint({ host: hosts[0], port });
+    return `localbt get ${address} "${safeText(name)}"`;
+  });
+  return `say which: ${choices.join(", or ")}`;
 }
 
 function sharesOf({ host, port, listing }: SharingHost): FoundShare[] {
