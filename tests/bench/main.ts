@@ -75,7 +75,7 @@ const parts: Readonly<Record<string, { title: string; run(): Promise<Row[]> }>> 
     run: () => benchLan({ rounds: rounds(3), length: 96 * MiB * scale, idleSeconds: options.small ? 10 : 40 }),
   },
   tracker: {
-    title: "tracker: announces for 50 peers over HTTP on 64 connections (s and CPU s of 100,000)",
+    title: "tracker: announces for 50 peers, 64 at a time, over HTTP and UDP (s and CPU s of 100,000)",
     run: () =>
       benchTracker({
         rounds: rounds(3),

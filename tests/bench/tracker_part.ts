@@ -1,70 +1,15 @@
 /** Our tracker beside opentracker and npm's bittorrent-tracker: announces a second, CPU, memory, latency, stalls. */
 import process from "node:process";
-import { freePort } from "../interop/free_port.ts";
-import { startLocalbt } from "../interop/localbt.ts";
-import { opentracker } from "../interop/opentracker.ts";
-import type { Scene } from "../interop/scene.ts";
-import { waitFor } from "../interop/wait.ts";
 import { TrackerServer } from "../../tracker/io/http_listener.ts";
 import { AnnounceLoad } from "./announce_load.ts";
 import { type Contender, contest } from "./contest.ts";
 
 import { Meter, residentBytes } from "./meter.ts";
-import { npmFile } from "./npm_rivals.ts";
 import { fastest, type Row, rowNamed, type Sample, withGoal, withRivalGoal } from "./report.ts";
 import { openBenchScene } from "./stage.ts";
+import { localbtTracker, numWant, type Server, servers, swarmCount } from "./trackers.ts";
 
 const part = "tracker";
-/** Swarms of the loads with many. */
-const swarmCount = 10_000;
-const numWant = 50;
-
-/** A tracker that can be started. */
-interface Server {
-  readonly name: string;
-  readonly isInstalled: boolean;
-  /** opentracker closes each connection, whatever it is asked. */
-  readonly keepsAlive: boolean;
-  start(scene: Scene, load: AnnounceLoad): Promise<{ port: number; pid: number }>;
-}
-
-const localbtTracker: Server = {
-  name: "localbt",
-  isInstalled: true,
-  keepsAlive: true,
-  async start(scene) {
-    const child = startLocalbt(scene, ["tracker", "--quiet", "--host", "127.0.0.1", "--port", "0"]);
-    const [, port] = await child.line(/^http:\/\/127\.0\.0\.1:(\d+)\/announce/, 20_000);
-    return { port: Number(port), pid: child.pid };
-  },
-};
-
-const servers: readonly Server[] = [
-  localbtTracker,
-  {
-    name: "opentracker",
-    isInstalled: opentracker.isInstalled(),
-    keepsAlive: false,
-    start: async (scene, load) => await opentracker.start(scene, await load.hashes(swarmCount)),
-  },
-  {
-    name: "bittorrent-tracker (npm)",
-    isInstalled: npmFile("bittorrent-tracker", "bin/cmd.js") !== undefined,
-    keepsAlive: true,
-    async start(scene) {
-      const port = freePort();
-      const script = npmFile("bittorrent-tracker", "bin/cmd.js") ?? "";
-      const options = ["-p", String(port), "--http", "--http-hostname", "127.0.0.1", "--silent"];
-      const child = scene.start({ name: "bittorrent-tracker", command: ["node", script, ...options] });
-      await waitFor("bittorrent-tracker's port", async () => {
-        if (!child.isRunning) throw child.failure("did not start");
-        return await accepts(port) || undefined;
-      }, 15_000);
-      return { port, pid: child.pid };
-    },
-  },
-];
-
 /** @param options.peerCount peers that our tracker is filled with to see what one takes */
 export async function benchTracker(
   options: { rounds: number; seconds: number; peerCount: number },
@@ -75,17 +20,26 @@ export async function benchTracker(
   }
   await using scene = await openBenchScene();
   const load = await AnnounceLoad.compile(scene);
-  const kinds = [true, false].flatMap((keepAlive) => [1, swarmCount].map((swarms) => ({ keepAlive, swarms })));
+  const ways = ["keep-alive", "a connection each"] as const;
+  const kinds = ways.flatMap((way) => [1, swarmCount].map((swarms) => ({ way, swarms })));
   const rates = judgeRates(
     await contest(
       { part, rounds: options.rounds },
       kinds.flatMap((kind) =>
-        servers.filter((server) => server.keepsAlive || !kind.keepAlive)
+        servers.filter((server) => server.keepsAlive || kind.way !== "keep-alive")
           .map((server) => rateContender(server, load, { ...kind, seconds: options.seconds }))
       ),
     ),
   );
-  const top = rowNamed(rates, nameOf("localbt", { keepAlive: true, swarms: swarmCount }))?.figures.perSecond ?? 0;
+  const udpRates = judgeUdpRates(
+    await contest(
+      { part, rounds: options.rounds },
+      [1, swarmCount].flatMap((swarms) =>
+        servers.map((server) => rateContender(server, load, { way: "UDP", swarms, seconds: options.seconds }))
+      ),
+    ),
+  );
+  const top = rowNamed(rates, nameOf("localbt", { way: "keep-alive", swarms: swarmCount }))?.figures.perSecond ?? 0;
   const others = await contest({ part, rounds: 1 }, [
     latencyContender(load, Math.floor(top / 2), options.seconds),
     memoryContender(localbtTracker, load, options.peerCount),
@@ -93,19 +47,21 @@ export async function benchTracker(
       .map((server) => memoryContender(server, load, options.peerCount / 10)),
     stallContender(load, options.peerCount),
   ]);
-  return [...rates, ...others.map((row) => judgeOther(row, options.peerCount))];
+  return [...rates, ...udpRates, ...others.map((row) => judgeOther(row, options.peerCount))];
 }
 
-function nameOf(server: string, { keepAlive, swarms }: { keepAlive: boolean; swarms: number }): string {
-  const place = swarms === 1 ? "one swarm" : `${swarms} swarms`;
-  return `${server}, ${keepAlive ? "keep-alive" : "a connection each"}, ${place}`;
+/** How announces reach a tracker. */
+type Way = "keep-alive" | "a connection each" | "UDP";
+
+function nameOf(server: string, { way, swarms }: { way: Way; swarms: number }): string {
+  return `${server}, ${way}, ${swarms === 1 ? "one swarm" : `${swarms} swarms`}`;
 }
 
 /** Announces as fast as they are answered, a fresh server each time; `seconds` is the time of 100,000. */
 function rateContender(
   server: Server,
   load: AnnounceLoad,
-  kind: { keepAlive: boolean; swarms: number; seconds: number },
+  kind: { way: Way; swarms: number; seconds: number },
 ): Contender {
   return {
     name: nameOf(server.name, kind),
@@ -117,8 +73,9 @@ function rateContender(
       const meter = new Meter(pid);
       try {
         meter.mark();
-        const { keepAlive, swarms, seconds } = kind;
-        const result = await load.run({ port, keepAlive, swarmCount: swarms, numWant, seconds });
+        const { way, swarms, seconds } = kind;
+        const one = { port, swarmCount: swarms, numWant, seconds };
+        const result = await (way === "UDP" ? load.runUdp(one) : load.run({ ...one, keepAlive: way === "keep-alive" }));
         const { cpuSeconds, peakMegabytes } = meter.stop();
         return {
           seconds: result.seconds / result.good * 1e5,
@@ -248,6 +205,16 @@ function judgeRates(rows: readonly Row[]): Row[] {
   });
 }
 
+function judgeUdpRates(rows: readonly Row[]): Row[] {
+  return rows.map((row) => {
+    if (!row.isOurs) return row;
+    const [rival, npm] = ["opentracker", "bittorrent-tracker (npm)"].map((name) =>
+      rowNamed(rows, row.contender.replace("localbt", name))
+    );
+    return withRivalGoal(withRivalGoal(withTimes(row, rival, npm), rival, { times: 0.5 }), npm, { times: 2 });
+  });
+}
+
 /** How many times the rivals' rates ours is, and opentracker's CPU time. */
 function withTimes(row: Row, opentracker: Row | undefined, npm: Row | undefined): Row {
   const { seconds = NaN, cpuSeconds = NaN } = row.figures;
@@ -278,15 +245,6 @@ function judgeOther(row: Row, peerCount: number): Row {
     "no stall of more than 10 ms, and some did expire",
     ({ stallMs = NaN, peersExpired = 0 }) => stallMs <= 10 && peersExpired > 0,
   );
-}
-
-async function accepts(port: number): Promise<boolean> {
-  try {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function notToRun(): Promise<Sample> {
