@@ -21,7 +21,8 @@ import type { Metainfo } from "../../lib/metainfo.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Download } from "./download.ts";
 import { chooseFiles, parseFileWish } from "./file_choice.ts";
-import { fetchMagnet, readMagnet } from "./magnet_source.ts";
+import { fetchMagnet, findLinkPeers, readMagnet } from "./magnet_source.ts";
+import { MetadataFile } from "./metadata_file.ts";
 import { describeSeedingEnd, type SeedingBounds } from "./seeding_end.ts";
 import { resolvePeers, Session } from "./session.ts";
 
@@ -94,12 +95,13 @@ export async function fetchTorrent(
   const seedsAfter = values.seed || bounds.seedTimeMs !== undefined || bounds.seedRatio !== undefined;
   const session = new Session({ context, ...values });
   try {
+    const magnet = "magnet" in source ? source.magnet : undefined;
+    const kept = magnet && new MetadataFile({ directory: values.output, infoHash: magnet.infoHash });
     const torrent = "metainfo" in source
       ? { metainfo: source.metainfo, fetched: undefined }
-      : await fetchMagnet(context, session, { ...source, peers: endpoints, timeoutMs: values.timeout });
+      : await fetchMagnet(context, session, { ...source, peers: endpoints, timeoutMs: values.timeout, kept: kept! });
     if (torrent === undefined) return ExitCode.done; // the person stopped it
-    const selectOnly = "magnet" in source ? source.magnet.selectOnly : undefined;
-    const selection = chooseFiles(torrent.metainfo, { wish, selectOnly });
+    const selection = chooseFiles(torrent.metainfo, { wish, selectOnly: magnet?.selectOnly });
     const download = await Download.begin(
       context,
       session,
@@ -107,11 +109,15 @@ export async function fetchTorrent(
       { ...values, selection },
       torrent.fetched,
     );
-    download.transfer.apply({ kind: "peersFound", endpoints, source: "user" });
+    const found = (endpoints: readonly Endpoint[]) =>
+      download.transfer.apply({ kind: "peersFound", endpoints, source: "user" });
+    found(endpoints);
+    if (magnet !== undefined && torrent.fetched === undefined) findLinkPeers(context, magnet, found);
     context.log(
       `when all is there it ${seedsAfter ? `goes on seeding ${describeSeedingEnd(bounds)}` : "ends"}`,
     );
     await download.finish({ timeoutMs: values.timeout });
+    if (download.transfer.torrent.isComplete) await kept?.remove();
     if (!context.stop.aborted && seedsAfter) await download.seed(bounds);
   } catch (error) {
     if (error instanceof UserError) context.event("error", { message: error.message, exitCode: error.exitCode });

@@ -5,6 +5,7 @@ import type { Endpoint } from "../../lib/endpoint.ts";
 import { ExitCode, ProtocolError, UserError } from "../../lib/errors.ts";
 import { type Magnet, parseMagnet } from "../../lib/magnet.ts";
 import { decodeInfo, type Metainfo } from "../../lib/metainfo.ts";
+import type { MetadataFile } from "./metadata_file.ts";
 import type { MetadataTask } from "./metadata_task.ts";
 import { PeerReport } from "./peer_report.ts";
 import { resolveHost, type Session } from "./session.ts";
@@ -15,8 +16,8 @@ const lookMs = 100;
 /** A torrent whose metadata came from peers, and the connections to them. */
 export interface FetchedTorrent {
   readonly metainfo: Metainfo;
-  /** To be given to Session.start, which takes its connections over. */
-  readonly fetched: MetadataTask;
+  /** To be given to Session.start, which takes its connections over; undefined where an earlier run left the metadata. */
+  readonly fetched: MetadataTask | undefined;
 }
 
 /** @throws UserError (3) */
@@ -60,8 +61,9 @@ export function metainfoOf(magnet: Magnet, infoBytes: Uint8Array): Metainfo {
 }
 
 /**
- * Fetches the metadata from whoever has it, and tells how that goes.
+ * Takes the metadata that an earlier run left, or fetches it from whoever has it and tells how that goes.
  *
+ * @param kept where it is kept for the next run
  * @param peers named by the user, besides those of the link
  * @param timeoutMs gives up when nothing has come for so long
  * @returns undefined when the person stops it
@@ -70,8 +72,15 @@ export function metainfoOf(magnet: Magnet, infoBytes: Uint8Array): Metainfo {
 export async function fetchMagnet(
   context: Context,
   session: Session,
-  { magnet, peers, timeoutMs }: { magnet: Magnet; peers: readonly Endpoint[]; timeoutMs: number | undefined },
+  { magnet, peers, timeoutMs, kept }: {
+    magnet: Magnet;
+    peers: readonly Endpoint[];
+    timeoutMs: number | undefined;
+    kept: MetadataFile;
+  },
 ): Promise<FetchedTorrent | undefined> {
+  const keptBytes = await kept.read();
+  if (keptBytes !== undefined) return { metainfo: tellMetadata(context, magnet, keptBytes), fetched: undefined };
   const report = new PeerReport(context);
   const task = session.fetchMetadata(magnet, (event) => report.tell(event));
   const found = (endpoints: readonly Endpoint[]) => task.link.apply({ kind: "peersFound", endpoints, source: "user" });
@@ -82,11 +91,16 @@ export async function fetchMagnet(
     context.log("stopped before anything was known but the link");
     return undefined;
   }
+  await kept.write(infoBytes);
+  return { metainfo: tellMetadata(context, magnet, infoBytes), fetched: task };
+}
+
+function tellMetadata(context: Context, magnet: Magnet, infoBytes: Uint8Array): Metainfo {
   const metainfo = metainfoOf(magnet, infoBytes);
   const { infoHash, totalLength, pieceCount, files } = metainfo;
   const name = safeText(metainfo.name);
   context.event("metadata", { name, infoHash, totalLength, pieceCount, fileCount: files.length });
-  return { metainfo, fetched: task };
+  return metainfo;
 }
 
 /** Undefined when the person stops it. */
@@ -103,7 +117,9 @@ async function waitFor(
   const waiting = new Waiting(context, task);
   const looking = setInterval(() => {
     const why = waiting.look(timeoutMs);
-    if (why !== undefined) ended.reject(giveUp(name, why));
+    if (why !== undefined) {
+      ended.reject(new UserError(`download ${name}`, why, { exitCode: ExitCode.timeout, hint: waiting.hint }));
+    }
   }, lookMs);
   try {
     return await Promise.race([task.metadata, ended.promise]);
@@ -127,6 +143,13 @@ class Waiting {
     this.#movedAt = context.now();
   }
 
+  /** What to do when it is given up. */
+  get hint(): string {
+    return this.#task.fetch.stats.peerCount > 0
+      ? "nobody gives the metadata of a private torrent: ask for the .torrent file"
+      : "--peer HOST:PORT names a peer that has it";
+  }
+
   /** @returns why it is time to give up */
   look(timeoutMs: number | undefined): string | undefined {
     const { peerCount, sourceCount, receivedBytes } = this.#task.fetch.stats;
@@ -142,9 +165,4 @@ class Waiting {
     const who = peerCount > 0 ? `${formatCount(peerCount, "peer")} connected` : faults[0] ?? "no peer was found";
     return `no metadata came for ${formatDuration(timeoutMs)} (${safeText(who)})`;
   }
-}
-
-function giveUp(name: string, why: string): UserError {
-  const hint = "--peer HOST:PORT names a peer that has it";
-  return new UserError(`download ${name}`, why, { exitCode: ExitCode.timeout, hint });
 }
