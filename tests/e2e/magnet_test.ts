@@ -86,5 +86,6 @@ Deno.test("download gives up on a magnet link of a private torrent: nobody gives
   const args = ["download", linkOf(info), "-o", scene.newFolder("target"), "--timeout", "2s", "--peer", endpoint];
   const { code, stderr } = await runLocalbt(scene, args);
   assertEquals(code, 5, stderr);
-  assertStringIncludes(stderr, "no metadata came for 2 s (1 peer connected)");
+  assertStringIncludes(stderr, "no metadata came for 2s (1 peer connected)");
+  assertStringIncludes(stderr, "ask for the .torrent file");
 });
