@@ -24,6 +24,7 @@ import { ShareAnnouncer } from "./share_announcer.ts";
 import { ShareReport } from "./share_report.ts";
 import { ShareSite } from "./share_site.ts";
 import { type ShareTracker, startOnNextFree, type StartShareTracker } from "./share_tracker.ts";
+import { watchShares } from "./share_watch.ts";
 import { stopCode } from "./stop_code.ts";
 
 /** The `share` command. @param startTracker makes the tracker that introduces those who take it to each other */
@@ -136,6 +137,7 @@ class Sharing {
       }
       const isAnnounced = await this.#announce(tracker, session);
       this.#tellReady(tracker, session, isAnnounced);
+      watchShares(shares, { stop: context.stop, onChange: (share) => report.changed(share) });
       await Promise.race([failure.promise, report.untilStopped()]);
       report.tellDone();
     } finally {

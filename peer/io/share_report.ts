@@ -52,6 +52,11 @@ export class ShareReport {
     this.#context.log(`${host} has all of ${safeText(name)}`);
   }
 
+  changed({ metainfo: { name, infoHash } }: MadeShare): void {
+    this.#context.event("changed", { name: safeText(name), infoHash });
+    this.#context.warn(`${safeText(name)} has changed: end this with Ctrl-C and share it again`);
+  }
+
   fault(error: unknown): void {
     this.#context.warn(`a request failed: ${reasonOf(error)}`);
   }
