@@ -34,8 +34,12 @@ interface Info {
 
 /** Milliseconds that one tracker has to answer `--peers`. */
 const trackerTimeoutMs = 15_000;
-/** The port that `--peers` announces before it takes itself off the list again. */
-const announcedPort = 6881;
+/**
+ * The ports of which `--peers` announces one before it takes itself off the list again: those that systems give out for a
+ * while, since a seeder of this machine, on its usual port, would be the one that went.
+ */
+const firstAnnouncedPort = 49_152;
+const announcedPorts = 2 ** 16 - firstAnnouncedPort;
 
 export const infoCommand: Command = command({
   name: "info",
@@ -139,7 +143,7 @@ async function askTrackers(context: Context, info: Info, failures: string[]): Pr
   const request = {
     infoHash: info.infoHash,
     peerId: makePeerId(() => context.random()),
-    port: announcedPort,
+    port: firstAnnouncedPort + Math.floor(context.random() * announcedPorts),
     uploaded: 0,
     downloaded: 0,
     left: info.totalLength ?? Number.MAX_SAFE_INTEGER,

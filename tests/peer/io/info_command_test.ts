@@ -181,13 +181,31 @@ Deno.test("info --peers asks the trackers, tells of those that fail, and takes i
   try {
     const url = `http://127.0.0.1:${server.port}/announce`;
     const { bytes, infoHash } = buildTorrent({ ...description, announce: [[url], ["http://127.0.0.1:1/announce"]] });
+    // the usual port, so that of a seeder on this machine
     const hash = parseInfoHash(infoHash)!.replace(/../g, "%$&");
-    const seeder = `?info_hash=${hash}&peer_id=${"x".repeat(20)}&port=7001&uploaded=0&downloaded=0&left=0&compact=1`;
+    const seeder = `?info_hash=${hash}&peer_id=${"x".repeat(20)}&port=6881&uploaded=0&downloaded=0&left=0&compact=1`;
     await (await fetch(`${url}${seeder}`)).body?.cancel();
     const { code, stdout, stderr } = await infoOf(bytes, ["--peers"], { json: true, random: () => 0.25 });
     assertEquals(code, ExitCode.done);
-    assertEquals(JSON.parse(stdout).peers, [{ host: "127.0.0.1", port: 7001 }]);
+    assertEquals(JSON.parse(stdout).peers, [{ host: "127.0.0.1", port: 6881 }]);
     assertMatch(stderr, /^http:\/\/127\.0\.0\.1:1\/announce: [^\n]+\n$/);
+    assertEquals(server.stats.peers, 1);
+  } finally {
+    await server.close();
+  }
+});
+
+Deno.test("info --peers asks trackers over UDP too", async () => {
+  const { network } = makeContext();
+  const options = { network, host: "127.0.0.1", port: 0, intervalMs: 60_000, now: () => 0, random: () => 0.5 };
+  const server = TrackerServer.start(options);
+  try {
+    const { bytes, infoHash } = buildTorrent({ ...description, announce: [server.udpUrls] });
+    const hash = parseInfoHash(infoHash)!.replace(/../g, "%$&");
+    const seeder = `?info_hash=${hash}&peer_id=${"x".repeat(20)}&port=6881&uploaded=0&downloaded=0&left=0&compact=1`;
+    await (await fetch(`${server.announceUrls[0]}${seeder}`)).body?.cancel();
+    const { code, stdout } = await infoOf(bytes, ["--peers"], { json: true });
+    assertEquals([code, JSON.parse(stdout).peers], [ExitCode.done, [{ host: "127.0.0.1", port: 6881 }]]);
     assertEquals(server.stats.peers, 1);
   } finally {
     await server.close();
