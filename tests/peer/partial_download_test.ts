@@ -112,3 +112,12 @@ Deno.test("Torrent that was complete stops offering a lost piece, and does not f
   const late = stage.join({ has: bitfieldOf("*       ") });
   assertEquals(late.heardOf("haveAll").length, 0);
 });
+
+Deno.test("Torrent does not want back what it lost and never wanted", () => {
+  const stage = new TorrentStage(content, { selection: middle, have: bitfieldOf("*       ") });
+  const peer = stage.join({ has: bitfieldOf("*       ") });
+  const lost = [content.layout.toPieceIndex(0)!];
+  stage.apply({ kind: "readFailed", connection: peer.connection, ranges: [], lost, why: "gone" });
+  peer.say((out) => out.bare(MessageId.unchoke));
+  assertEquals([peer.heardOf("interested").length, peer.openRequests], [0, []]);
+});

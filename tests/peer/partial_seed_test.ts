@@ -98,6 +98,7 @@ Deno.test("Torrent asks another for what a peer has lost, and this one no more",
   assertEquals(first.openRequests.length, 2);
   for (const piece of [1, 2]) first.sayExtended("lt_donthave", encodeDontHave(piece));
   assertEquals(first.heardOf("notInterested").length, 1);
+  assertEquals(first.session!.requests.count, 0, "an answer is still waited for");
   const second = joinExtended(stage, Bitfield.full(4));
   second.say((out) => out.bare(MessageId.unchoke));
   assertEquals(second.openRequests.map(({ piece }) => piece).sort(), [1, 2]);

@@ -14,6 +14,7 @@ import { FrameReader } from "../../lib/wire/frame.ts";
 import { decodeMessage, type Message } from "../../lib/wire/message.ts";
 import { Announcer } from "../../peer/announcer.ts";
 import type { ConnectionId, Effect, Input } from "../../peer/events.ts";
+import type { FileSelection } from "../../peer/file_selection.ts";
 import type { PickStrategy } from "../../peer/piece_picker.ts";
 import { Torrent } from "../../peer/torrent.ts";
 import { seededRandom } from "../lib/mutations.ts";
@@ -33,6 +34,8 @@ export interface VirtualPeerOptions {
   readonly uplink?: number;
   readonly maxPeers?: number;
   readonly isSeedOnly?: boolean;
+  /** What it wants; everything if left out. */
+  readonly selection?: FileSelection;
   /** Whether it spoils the block that it sends: a liar. */
   readonly spoils?: (piece: PieceIndex, begin: number) => boolean;
   /** Whether its disk refuses to write the piece. */
@@ -156,6 +159,7 @@ export class VirtualSwarm {
       random: this.random,
       ...(options.maxPeers !== undefined && { maxPeers: options.maxPeers }),
       ...(options.isSeedOnly !== undefined && { isSeedOnly: options.isSeedOnly }),
+      ...(options.selection !== undefined && { selection: options.selection }),
     });
     const peer = new VirtualPeer({ torrent, disk: new VirtualDisk(this.content, have), endpoint, peerId, options });
     this.peers.push(peer);
@@ -364,6 +368,8 @@ export class VirtualSwarm {
   }
 
   #read(peer: VirtualPeer, { connection, ranges }: Extract<Effect, { kind: "readBlocks" }>): void {
+    const lost = ranges.map(({ piece }) => piece).filter((piece) => !peer.disk.stored.has(piece));
+    if (lost.length > 0) return this.apply(peer, { kind: "readFailed", connection, ranges, lost, why: "lost" });
     const blocks = ranges.map((range) => {
       const block = peer.disk.read(range);
       if (peer.options.spoils?.(range.piece, range.begin)) block[7] ^= 1;

@@ -242,6 +242,7 @@ Deno.test({
     assertEquals(had(storage), []);
     await scene.store([1, 2, 3, 4]);
     await assertServes(storage);
+    assertEquals(had(await scene.open([b])), [1, 2, 3, 4]);
   },
 });
 
@@ -328,4 +329,43 @@ Deno.test("Storage whose file was taken away counts its pieces as lost", async (
   assertStringIncludes(error.message, "there is no such file");
   storage.forget(2 as PieceIndex);
   assertEquals(had(storage), [1, 3, 4]);
+});
+
+Deno.test("Storage lets its resume file vouch for no piece that lies in the part file", async () => {
+  // the middle file is foreign, and its piece is none of those that are looked at again by way of a sample
+  const long = makeSample([
+    { path: ["head"], length: 10.5 * pieceLength },
+    { path: ["foreign"], length: 1000 },
+    { path: ["tail"], length: 29 * pieceLength },
+  ]);
+  await using folder = await TempFolder.make();
+  using pool = new PiecePool({ workerCount: 1 });
+  await Deno.mkdir(folder.at("sample"));
+  await Deno.writeFile(folder.at("sample", "foreign"), sampleBytes(1000, 77));
+  const selection = FileSelection.of(long.metainfo.layout, Uint8Array.of(1, 0, 1));
+  const open = async () => {
+    const { metainfo } = long;
+    const storage = await Storage.open({
+      ...{ metainfo, directory: folder.path, mode: "download", pool, resume: true, selection },
+    });
+    await storage.check(() => {}, never);
+    return storage;
+  };
+  const first = await open();
+  for (let piece = 0; piece < 40; piece++) await first.storePiece(piece as PieceIndex, long.piece(piece));
+  await first.saveResume();
+  await first.close();
+  await Deno.remove(folder.at(partFileName(long.metainfo)));
+  const second = await open();
+  assertEquals([second.have.count, second.have.has(10)], [39, false]);
+  await second.close();
+});
+
+Deno.test("Storage cuts off what a crash left behind the last slot of the part file", async () => {
+  await using scene = await Scene.make();
+  await scene.fetch([b], [1, 2, 3, 4]);
+  await Deno.writeFile(scene.partPath, new Uint8Array(10 * pieceLength), { append: true });
+  await scene.open([b, d]);
+  await scene.store([7]);
+  assert(Deno.statSync(scene.partPath).size < 3 * (pieceLength + 24));
 });
