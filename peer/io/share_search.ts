@@ -57,7 +57,7 @@ export class ShareSearch {
     const early = await this.#finder.find(() => false, Math.min(listMs, this.#timeoutMs));
     if (early.length > 0) return early;
     this.#context.log("nothing is shared here yet; waiting for the first");
-    const shares = await this.#finder.find((shares) => shares.length > 0, this.#timeoutMs);
+    const shares = await this.#finder.find((shares) => shares.length > 0, this.#timeoutMs - listMs);
     if (shares.length === 0) throw this.notFound(undefined);
     return shares;
   }
@@ -68,7 +68,8 @@ export class ShareSearch {
     let shares = await this.#finder.find(isFound, Math.min(listMs, this.#timeoutMs));
     if (!shares.some((share) => isMeant(share, name))) {
       this.#context.log(`looking for ${safeText(name)}`);
-      shares = await this.#finder.find((shares) => shares.some((share) => isMeant(share, name)), this.#timeoutMs);
+      const isSome = (shares: readonly FoundShare[]) => shares.some((share) => isMeant(share, name));
+      shares = await this.#finder.find(isSome, this.#timeoutMs - listMs);
     }
     shares = await this.#finder.find(() => false, doubleMs);
     const named = shares.filter((share) => hasName(share, name));

@@ -121,3 +121,32 @@ testOn([networkNamespaces, zeroconf], "python's zeroconf finds our share, and we
   const theirs = listed.find(({ name }) => name === "from python");
   assertEquals(theirs?.sources[0], { host: "snake", addresses: [other.address], port: 7777 } as unknown as never);
 });
+
+testOn([networkNamespaces], "get NAME --pin takes a share that nobody else can, on two machines", async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  const giver = await lan.addHost();
+  const { child, payload, infoHash } = await shareOn(scene, giver, ["--pin=otter"]);
+  const takers = [await lan.addHost(), await lan.addHost()];
+  const listed = await runLocalbt(scene, ["get", "--list", "--json"], { prefix: takers[0].prefix });
+  assertEquals(
+    JSON.parse(listed.stdout).map((share: { name: string; pin: boolean; infoHash: null }) => {
+      return [share.name, share.pin, share.infoHash];
+    }),
+    [[payload.name, true, null]],
+  );
+  await Promise.all(takers.map(async ({ prefix }) => {
+    const target = scene.newFolder("target");
+    const line = ["get", payload.name, "--pin", "otter", "-o", target];
+    const { code, stderr } = await runLocalbt(scene, line, { prefix });
+    assertEquals(code, 0, stderr);
+    assertHoldsPayload(payload, target);
+  }));
+  // who has listened knows the info hash, but not the PIN: the sharer hangs up on him
+  const stranger = await lan.addHost();
+  const magnet = `magnet:?xt=urn:btih:${infoHash}&x.pe=${giver.address}:6881`;
+  const line = ["download", magnet, "-o", scene.newFolder("stranger"), "--timeout", "3s"];
+  assertEquals((await runLocalbt(scene, line, { prefix: stranger.prefix })).code, 5);
+  child.signal("SIGINT");
+  assertEquals((await child.exit(4_000)).code, 130);
+});
