@@ -2,7 +2,7 @@
  * The tracker's rules: who is listed where, who is told about whom, and when to ask again (BEP 3, 7, 23, 24, 31, 48).
  *
  * Owns all swarms and their bounds; told_peers.ts owns in what form a peer is told to another. Bytes and sockets are the
- * codecs' and io's business; UDP can share all of this.
+ * codecs' and io's business; HTTP and UDP share all of this.
  */
 import type { Bytes } from "../lib/bytes.ts";
 import { idLength, type InfoHash } from "../lib/ids.ts";
