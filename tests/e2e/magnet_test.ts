@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
-import { eventOf, eventsOf, runLocalbt, startTracker } from "../interop/localbt.ts";
+import { freePort } from "../interop/free_port.ts";
+import { eventOf, eventsOf, runLocalbt, startLocalbt, startTracker } from "../interop/localbt.ts";
 import { join } from "../interop/path.ts";
 import { assertHoldsPayload, singleFile, smallFiles } from "../interop/payload.ts";
 import { Scene } from "../interop/scene.ts";
@@ -40,6 +41,16 @@ Deno.test("download takes a magnet link that names a peer", async () => {
   const target = scene.newFolder("target");
   const link = `${linkOf(share)}&x.pe=${endpoint.replace("127.0.0.1", "localhost")}`;
   await expectDone(startDownload(scene, link, target), share.payload, target);
+});
+
+Deno.test("download of a magnet link takes the metadata and all else from a seeder that dials it", async () => {
+  await using scene = await Scene.open();
+  const share = makeShare(scene, singleFile(300_000, 32 * 1024));
+  const [target, port] = [scene.newFolder("target"), String(freePort())];
+  const download = startLocalbt(scene, ["download", linkOf(share), "-o", target, "--port", port, "--json"]);
+  await download.line(/^looking for peers/, 20_000);
+  await seedShare(scene, share, ["--peer", `127.0.0.1:${port}`]);
+  await expectDone(download, share.payload, target);
 });
 
 Deno.test("download of a magnet link goes on from where it was stopped, without a peer to tell it what that was", async () => {

@@ -16,6 +16,7 @@ import {
 } from "../../lib/limits.ts";
 import { decodeExtensionHandshake } from "../../lib/wire/extended.ts";
 import { MessageId } from "../../lib/wire/message.ts";
+import { encodePexMessage } from "../../lib/wire/ut_pex.ts";
 import { encodeMetadataData, encodeMetadataRequest } from "../../lib/wire/ut_metadata.ts";
 import { FetchStage, makeInfo, spoil } from "./fetch_stage.ts";
 import { bitfieldOf } from "./virtual_disk.ts";
@@ -259,6 +260,13 @@ Deno.test("MetadataFetch announces as a downloader, and the torrent goes on with
   const events = stage.effectsOf("announce").map(({ call }) => call.request.event);
   assertEquals(events.filter((event) => event === "started").length, 1);
   assertEquals(events.at(-1), "stopped");
+});
+
+Deno.test("MetadataFetch dials whom its peers tell of (BEP 11)", () => {
+  const stage = new FetchStage();
+  const added = [{ endpoint: { host: "10.8.0.1", port: 6881 }, flags: 0 }];
+  stage.join().sayExtended("ut_pex", encodePexMessage({ added, dropped: [] }));
+  assertEquals(stage.effectsOf("dial").map(({ endpoint }) => endpoint.host), ["10.8.0.1"]);
 });
 
 Deno.test("MetadataFetch says goodbye at its stop and closes everything", () => {
