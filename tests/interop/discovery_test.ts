@@ -78,6 +78,22 @@ for (const [from, to] of [[localbt, libtorrent], [libtorrent, localbt]] as const
   });
 }
 
+interopTest("an info hash is all it takes, with libtorrent in the room", [libtorrent, networkNamespaces], async () => {
+  await using scene = await Scene.open();
+  const lan = await Lan.open(scene);
+  const { payload, torrent } = await makeShare(scene, kind);
+  const [host, { prefix }] = [await lan.addHost(), await lan.addHost()];
+  const seed = { mode: "seed", torrent, directory: payload.directory, host, discovery: true } as const;
+  const seeder = await libtorrent.start(scene, seed);
+  const { infoHash } = JSON.parse((await runLocalbt(scene, ["info", "--json", torrent])).stdout);
+  const target = scene.newFolder("target");
+  const args = ["download", `magnet:?xt=urn:btih:${infoHash}`, "--output", target];
+  const { code, stderr } = await runLocalbt(scene, args, { prefix });
+  assertEquals(code, 0, stderr);
+  await endAll([seeder]);
+  assertHoldsPayload(payload, target);
+});
+
 testOn([networkNamespaces], "ours finds ours by local discovery past docker0 and a VPN", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);

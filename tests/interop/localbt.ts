@@ -31,7 +31,8 @@ export type RunOptions = Omit<ChildOptions, "name" | "command"> & { readonly pre
 export function startLocalbt(scene: Scene, args: readonly string[], options: RunOptions = {}): Child {
   const { prefix = [], ...rest } = options;
   const isInNamespace = /^(ip netns exec|unshare --net)/.test(prefix.join(" "));
-  const quiet = !isInNamespace && ["seed", "download"].includes(args[0] ?? "") ? ["--no-discovery"] : [];
+  const isPeer = ["seed", "download"].includes(args[0] ?? "") || args.some((arg) => arg.startsWith("magnet:"));
+  const quiet = isPeer && !isInNamespace ? ["--no-discovery"] : [];
   const command = [...prefix, ...localbtCommand(), ...args, ...quiet];
   return scene.start({ ...rest, name: `localbt ${args[0]}`, command });
 }
