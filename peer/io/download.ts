@@ -7,6 +7,7 @@ import type { Metainfo } from "../../lib/metainfo.ts";
 import type { FileSelection } from "../file_selection.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import type { MetadataTask } from "./metadata_task.ts";
+import { describeSelection } from "./file_choice.ts";
 import { PeerReport } from "./peer_report.ts";
 import { type SeedingBounds, waitForSeedingEnd } from "./seeding_end.ts";
 import type { OpenTorrent, Session } from "./session.ts";
@@ -52,7 +53,7 @@ export class Download {
 
   private constructor(
     context: Context,
-    { metainfo, storage }: OpenTorrent,
+    { metainfo, storage, selection }: OpenTorrent,
     directory: string,
     start: (onEvent: (event: TransferEvent) => void) => Transfer,
   ) {
@@ -68,6 +69,7 @@ export class Download {
     const { infoHash } = metainfo;
     const name = safeText(metainfo.name);
     context.event("start", { name, infoHash, path: this.#path, havePieces, pieceCount, haveBytes, totalBytes });
+    if (selection?.isAll === false) context.log(describeSelection(metainfo, selection));
     if (haveBytes > 0) context.log(`${formatSize(haveBytes)} of ${formatSize(totalBytes)} are there already`);
     if (this.transfer.torrent.isComplete) this.transfer.settle();
   }

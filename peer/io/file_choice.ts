@@ -4,7 +4,7 @@
  * A file's number is its place in the torrent, from 1 on, padding counted: the same as with `aria2c --select-file`, and one
  * more than in a magnet link's `so` (BEP 53).
  */
-import { formatCount, safeText } from "../../lib/cli/text.ts";
+import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import { FileSelection } from "../file_selection.ts";
@@ -142,4 +142,12 @@ function refusal(what: string, why: string): UserError {
     exitCode: ExitCode.usage,
     hint: "localbt info lists the files; select like 1-3,5 or '*.mkv' (give --select again for more patterns)",
   });
+}
+
+/** What was chosen, for a person. */
+export function describeSelection({ files }: Metainfo, selection: FileSelection): string {
+  const wanted = files.filter((file, i) => isOnDisk(file) && selection.isWanted(i));
+  const name = wanted.length === 1 ? ` (${safeText(wanted[0].path.at(-1)!)})` : "";
+  const all = formatCount(files.filter(isOnDisk).length, "file");
+  return `takes ${wanted.length} of ${all}${name}, ${formatSize(selection.totalBytes)}`;
 }

@@ -14,16 +14,18 @@ const bytesOf = (selection: FileSelection) =>
 Deno.test("FileSelection wants the pieces that a byte of a wanted file lies in, and counts that file's bytes alone", () => {
   const first = FileSelection.of(layout, Uint8Array.of(1, 0, 0, 0));
   assertEquals([drawing(first), bytesOf(first), first.totalBytes], ["**   ", [100, 50, 0, 0, 0], 150]);
+  assertEquals(first.asideBytes, 50);
   const small = FileSelection.of(layout, Uint8Array.of(0, 0, 1, 0));
   assertEquals([drawing(small), bytesOf(small), small.totalBytes], [" *   ", [0, 20, 0, 0, 0], 20]);
   const ends = FileSelection.of(layout, Uint8Array.of(1, 0, 0, 1));
   assertEquals([drawing(ends), bytesOf(ends), ends.totalBytes], ["*****", [100, 80, 100, 100, 20], 400]);
+  assertEquals([small.asideBytes, ends.asideBytes, FileSelection.all(layout).asideBytes], [80, 20, 0]);
   assertEquals([0, 1, 2, 3].map((i) => ends.isWanted(i)), [true, false, false, true]);
 });
 
 Deno.test("FileSelection of an empty file wants no piece", () => {
   const empty = FileSelection.of(layout, Uint8Array.of(0, 1, 0, 0));
-  assertEquals([drawing(empty), empty.totalBytes, empty.isAll], ["     ", 0, false]);
+  assertEquals([drawing(empty), empty.totalBytes, empty.asideBytes, empty.isAll], ["     ", 0, 0, false]);
 });
 
 Deno.test("FileSelection.all() wants every byte", () => {

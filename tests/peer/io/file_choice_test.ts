@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ExitCode, UserError } from "../../../lib/errors.ts";
-import { chooseFiles, parseFileWish } from "../../../peer/io/file_choice.ts";
+import { chooseFiles, describeSelection, parseFileWish } from "../../../peer/io/file_choice.ts";
 import { makeSample, type SampleFile } from "./sample_torrent.ts";
 
 const files: SampleFile[] = [
@@ -89,4 +89,10 @@ Deno.test("chooseFiles() names files of a single-file torrent, and strips what a
   const error = assertThrows(() => chooseFiles(single, { wish: parseFileWish(["\x1b[2Jx"]) }), UserError);
   assertEquals(error.message.includes("\x1b"), false);
   assertStringIncludes(error.message, "there is sample");
+});
+
+Deno.test("describeSelection() tells how many files, how much, and which if it is one", () => {
+  const told = (value: string) => describeSelection(metainfo, chooseFiles(metainfo, { wish: parseFileWish([value]) }));
+  assertEquals(told("*.mkv"), "takes 2 of 4 files, 200 B");
+  assertEquals(told("4"), "takes 1 of 4 files (a, b.srt), 50 B");
 });
