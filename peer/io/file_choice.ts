@@ -36,6 +36,7 @@ export function parseFileWish(values: readonly string[]): FileWish | undefined {
   const ranges: NumberRange[] = [];
   const patterns: string[] = [];
   for (const value of values) {
+    if (value.trim() === "") throw refusal("no file", "--select has to name one");
     if (!/^[\s0-9,-]*$/.test(value)) patterns.push(value);
     else for (const range of value.split(",")) ranges.push(parseRange(range, value));
   }

@@ -12,13 +12,12 @@
  */
 import fs from "node:fs";
 import { join, resolve } from "node:path";
-import type { Bytes } from "../../lib/bytes.ts";
-import { equalBytes, readUint32, writeUint32 } from "../../lib/bytes.ts";
+import type { Bitfield } from "../../lib/bitfield.ts";
+import { type Bytes, equalBytes, readUint32, writeUint32 } from "../../lib/bytes.ts";
 import { idBytes, idLength, type PieceIndex } from "../../lib/ids.ts";
 import { diskError, isAbsence } from "../../lib/io/disk_error.ts";
 import { type AsideTable, FileUse } from "../../lib/io/piece_job.ts";
-import type { Metainfo } from "../../lib/metainfo.ts";
-import { isOnDisk } from "../../lib/metainfo.ts";
+import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import type { FileSelection } from "../file_selection.ts";
 import { partFileName } from "../resume.ts";
 import { destinationState, type FileState } from "./destination.ts";
@@ -82,9 +81,9 @@ export class PartFile {
     return [...this.#slots.keys()];
   }
 
-  /** Whether any piece has a slot. */
-  get isInUse(): boolean {
-    return this.#slots.size > 0;
+  /** Whether any slot may hold something that is not in the files. @param have the pieces that are there */
+  isNeeded(have: Bitfield): boolean {
+    return this.pieces.some((piece) => this.has(piece) || !have.has(piece));
   }
 
   /** Bytes that it takes up on the disk. */

@@ -300,9 +300,9 @@ export class Storage {
     await this.#resumeFile.remove();
   }
 
-  /** The part file, where bytes of unwanted files are kept in it. */
+  /** The part file, where it keeps something that is nowhere else. */
   get keptAside(): string | undefined {
-    return this.#selection.isAll || !this.#part?.isInUse ? undefined : this.#part.path;
+    return this.#selection.isAll || !this.#part?.isNeeded(this.have) ? undefined : this.#part.path;
   }
 
   /** Waits for what is being stored and saved, and closes the files. */

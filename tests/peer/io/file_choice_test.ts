@@ -48,7 +48,7 @@ const refusals: [value: string, why: string][] = [
   ["2", "cannot select 2: that is padding, not a file"],
   ["5-3", "cannot select 5-3: 5 comes after 3"],
   ["1,,3", 'cannot select 1,,3: "" is no number of a file'],
-  ["", 'cannot select : "" is no number of a file'],
+  [" ", "cannot select no file: --select has to name one"],
   ["1-2-3", 'cannot select 1-2-3: "1-2-3" is no number of a file'],
   ["9999999999", 'cannot select 9999999999: "9999999999" is no number of a file'],
   ["*.avi", "no file has such a name; there are one.mkv, Season 1/two.mkv, Season 1/a, b.srt, notes.txt"],

@@ -369,3 +369,13 @@ Deno.test("Storage cuts off what a crash left behind the last slot of the part f
   await scene.store([7]);
   assert(Deno.statSync(scene.partPath).size < 3 * (pieceLength + 24));
 });
+
+Deno.test("Storage keeps no part file that has nothing which is not in the files", async () => {
+  await using scene = await Scene.make();
+  await scene.fetch([b], [1, 2, 3, 4]);
+  await sample.write(scene.directory);
+  const storage = await scene.open([b]);
+  assertEquals([storage.have.isFull, storage.keptAside], [true, undefined]);
+  await storage.finish();
+  assertFalse(scene.names().some((name) => name.startsWith(".")));
+});
