@@ -90,10 +90,13 @@ export class ProgressLine {
   #shownAt: number;
   #last: ProgressState | undefined;
   #isShown = false;
+  readonly #showsAtOnce: boolean;
 
-  constructor(context: Context) {
+  /** @param afterMs what is over sooner is not worth a line */
+  constructor(context: Context, { afterMs = 0 } = {}) {
     this.#context = context;
-    this.#shownAt = context.terminal.stderrIsTerminal ? -Infinity : context.now();
+    this.#showsAtOnce = context.terminal.stderrIsTerminal && afterMs === 0;
+    this.#shownAt = context.now() - (context.terminal.stderrIsTerminal ? repaintMs - afterMs : 0);
   }
 
   /** Tells the newest state; it is shown when the last showing is long enough ago. */
@@ -107,9 +110,10 @@ export class ProgressLine {
   /** Shows the last state and leaves it standing; a run too short for a plain line stays silent. */
   finish(): void {
     if (this.#last === undefined) return;
-    const { stderrIsTerminal } = this.#context.terminal;
-    if (stderrIsTerminal || this.#isShown) this.#show(this.#last);
-    if (stderrIsTerminal) this.#context.err("\n");
+    if (this.#showsAtOnce || this.#isShown) {
+      this.#show(this.#last);
+      if (this.#context.terminal.stderrIsTerminal) this.#context.err("\n");
+    }
     this.#last = undefined;
     this.#isShown = false;
   }

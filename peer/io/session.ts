@@ -49,6 +49,9 @@ export interface OpenTorrent {
   readonly selection?: FileSelection | undefined;
 }
 
+/** Milliseconds of checking that are not worth a line. */
+const checkSilentMs = 500;
+
 export class Session {
   readonly engine: Engine;
   readonly #options: SessionOptions;
@@ -91,7 +94,7 @@ export class Session {
     this.#storages.push(storage);
     if (isTrusted) return { metainfo, storage, selection, have: storage.assumeWhole() };
     const { context } = this.#options;
-    const progress = new ProgressLine(context);
+    const progress = new ProgressLine(context, { afterMs: checkSilentMs });
     const meter = new RateMeter();
     let checkedBytes = 0;
     const have = await storage.check((bytesChecked) => {

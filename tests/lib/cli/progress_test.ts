@@ -83,6 +83,21 @@ Deno.test("ProgressLine prints a plain line every five seconds where there is no
   assert(!context.stderr().includes("\r") && !context.stderr().includes("\x1b"));
 });
 
+Deno.test("ProgressLine shows nothing of what is over before `afterMs`", () => {
+  const context = makeContext({ terminal: { stderrIsTerminal: true } });
+  const brief = new ProgressLine(context, { afterMs: 500 });
+  brief.update(state);
+  context.advance(499);
+  brief.update(state);
+  brief.finish();
+  assertEquals(context.stderr(), "");
+  const longer = new ProgressLine(context, { afterMs: 500 });
+  context.advance(500);
+  longer.update(state);
+  longer.finish();
+  assert(context.stderr().endsWith("\n") && context.stderr().includes("%"));
+});
+
 Deno.test("ProgressLine is silent with --quiet, and in a short run without a terminal", () => {
   const quiet = makeContext({ quiet: true, terminal: { stderrIsTerminal: true } });
   const short = makeContext();
