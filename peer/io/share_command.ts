@@ -8,7 +8,7 @@ import { type Command, command, count, flag, optionalText, rate, text } from "..
 import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
-import { formatEndpoint } from "../../lib/endpoint.ts";
+import { formatEndpoint, isLoopback } from "../../lib/endpoint.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
 import type { Network } from "../../lib/io/network.ts";
 import { formatMagnet } from "../../lib/magnet.ts";
@@ -19,6 +19,7 @@ import { guardNetwork } from "./guarded_network.ts";
 import { checkPin, makePin } from "./pin.ts";
 import type { PinServer } from "./pin_server.ts";
 import { ProgramFile } from "./program_file.ts";
+import { qrCodeLines } from "./qr_code.ts";
 import { Session } from "./session.ts";
 import { ShareAnnouncer } from "./share_announcer.ts";
 import { ShareReport } from "./share_report.ts";
@@ -136,7 +137,7 @@ class Sharing {
         report.add(transfer);
       }
       const isAnnounced = await this.#announce(tracker, session);
-      this.#tellReady(tracker, session, isAnnounced);
+      await this.#tellReady(tracker, session, isAnnounced);
       watchShares(shares, { stop: context.stop, onChange: (share) => report.changed(share) });
       await Promise.race([failure.promise, report.untilStopped()]);
       report.tellDone();
@@ -224,7 +225,7 @@ class Sharing {
     return { host: host === undefined || host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host, port };
   }
 
-  #tellReady(tracker: ShareTracker, session: Session, isAnnounced: boolean): void {
+  async #tellReady(tracker: ShareTracker, session: Session, isAnnounced: boolean): Promise<void> {
     const { shares, program, pin } = this.#options;
     const context = this.#context;
     const hosts = tracker.announceUrls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ""));
@@ -254,7 +255,7 @@ class Sharing {
     });
     context.log(`sharing ${names.join(", ")} until Ctrl-C`);
     const place = tracker.port === sharePort ? hosts[0] : formatEndpoint({ host: hosts[0], port: tracker.port });
-    const withPin = pin === undefined ? "" : " --pin PIN";
+    const withPin = pin === undefined ? "" : ` --pin ${typeable(pin) ?? "PIN"}`;
     const address = `${place}${withPin}`;
     if (pin !== undefined) context.out(`PIN ${pin}\n`);
     const name = shares.length === 1 ? typeable(shares[0].metainfo.name) : undefined;
@@ -270,6 +271,10 @@ class Sharing {
     if (origins.length > 1) lines.push(["also at", origins.slice(1, 4).map((origin) => `${origin}/`).join("  ")]);
     const width = Math.max(...lines.map(([when]) => when.length));
     context.log(`\n${lines.map(([when, what]) => `  ${when.padEnd(width)}  ${what}\n`).join("")}`);
+    const isForOthers = context.terminal.stderrIsTerminal && !isLoopback(hosts[0]);
+    if (isForOthers && !context.quiet) {
+      context.log(`${(await qrCodeLines(`${origins[0]}/`, context.terminal)).join("\n")}\n`);
+    }
   }
 }
 

@@ -1,7 +1,6 @@
 /** What a share tells while it runs: who comes, who has it whole, how much was given, and what went wrong. */
 import type { Context } from "../../lib/cli/context.ts";
-import { ProgressLine } from "../../lib/cli/progress.ts";
-import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
+import { clipText, formatCount, formatRate, formatSize, safeText, widthOfText } from "../../lib/cli/text.ts";
 import { parseEndpoint } from "../../lib/endpoint.ts";
 import { reasonOf } from "../../lib/errors.ts";
 import type { MadeShare } from "./made_share.ts";
@@ -12,6 +11,51 @@ import type { Transfer, TransferEvent } from "./transfer.ts";
 
 /** Visitors that are remembered, so that each is told of once. */
 const visitorsMax = 10_000;
+
+/** How it goes. */
+interface ShareProgress {
+  readonly uploadedBytes: number;
+  /** Bytes a second. */
+  readonly upRate: number;
+  readonly peers: number;
+  readonly whole: number;
+}
+
+/** Milliseconds between two lines where stderr is no terminal. */
+const plainLineMs = 5_000;
+
+/** One line that is painted over on a terminal, and told now and then elsewhere. */
+class StatusLine {
+  readonly #context: Context;
+  #shown = "";
+  #shownAt = -Infinity;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** @param isNews whether it is worth a line of its own */
+  show(text: string, isNews: boolean): void {
+    const { terminal, quiet } = this.#context;
+    if (quiet) return;
+    const now = this.#context.now();
+    if (!terminal.stderrIsTerminal) {
+      if (!isNews || now - this.#shownAt < plainLineMs) return;
+      this.#context.log(text);
+    } else {
+      const columns = Math.max(1, terminal.columns() - 1);
+      const clipped = clipText(text, columns);
+      const padding = " ".repeat(Math.max(0, columns - widthOfText(clipped)));
+      this.#context.err(terminal.color ? `\r\x1b[K${clipped}` : `\r${clipped}${padding}`);
+    }
+    this.#shown = text;
+    this.#shownAt = now;
+  }
+
+  end(): void {
+    if (this.#context.terminal.stderrIsTerminal && this.#shown !== "") this.#context.err("\n");
+  }
+}
 
 export class ShareReport {
   readonly #context: Context;
@@ -63,31 +107,29 @@ export class ShareReport {
 
   /** Shows how it goes, each second, until somebody stops it. */
   async untilStopped(): Promise<void> {
-    const progress = new ProgressLine(this.#context);
+    const line = new StatusLine(this.#context);
     let told = "";
     const onSecond = () => {
-      const { uploadedBytes, upRate, peerCount, totalBytes } = this.#totals();
-      const state = { uploadedBytes, upRate: Math.round(upRate), peers: peerCount, whole: this.#whole.size };
+      const totals = this.#totals();
+      const { uploadedBytes, peerCount } = totals;
+      const upRate = Math.round(totals.upRate);
+      const state = { uploadedBytes, upRate, peers: peerCount, whole: this.#whole.size };
       if (JSON.stringify(state) !== told) this.#context.event("progress", state);
       told = JSON.stringify(state);
-      if (!this.#context.terminal.stderrIsTerminal && upRate === 0) return;
-      const whole = this.#whole.size === 0
-        ? ""
-        : `, ${this.#whole.size} ${this.#whole.size === 1 ? "has" : "have"} it whole`;
-      progress.update({
-        label: this.#shares.length === 1
-          ? `sharing ${safeText(this.#shares[0].metainfo.name)}`
-          : `sharing ${this.#shares.length}`,
-        bytes: totalBytes,
-        totalBytes,
-        bytesPerSecond: upRate,
-        peers: peerCount,
-        note: `${formatSize(uploadedBytes)} given${whole}`,
-      });
+      line.show(this.#describe(state), upRate > 0);
     };
     const bounds = { seedTimeMs: undefined, seedRatio: undefined };
     await waitForSeedingEnd(bounds, { stop: this.#context.stop, ratio: () => 0, onSecond });
-    progress.finish();
+    line.end();
+  }
+
+  /** `sharing holiday: 2 take it, 12.5 MiB/s; 3 have it whole; 57 MiB given`. */
+  #describe({ uploadedBytes, upRate, peers, whole }: ShareProgress): string {
+    const [first] = this.#shares;
+    const what = this.#shares.length === 1 ? safeText(first.metainfo.name) : `${this.#shares.length} things`;
+    const takes = peers === 0 ? "nobody takes it now" : `${formatCount(peers, "peer")}, ${formatRate(upRate)}`;
+    const have = whole === 0 ? "" : `; ${whole} ${whole === 1 ? "has" : "have"} it whole`;
+    return `sharing ${what}: ${takes}${have}${uploadedBytes === 0 ? "" : `; ${formatSize(uploadedBytes)} given`}`;
   }
 
   tellDone(): void {
@@ -101,7 +143,6 @@ export class ShareReport {
     const sum = (pick: (stats: typeof all[number]) => number) => all.reduce((total, stats) => total + pick(stats), 0);
     return {
       uploadedBytes: sum((stats) => stats.uploadedBytes),
-      totalBytes: sum((stats) => stats.totalBytes),
       upRate: sum((stats) => stats.upRate),
       peerCount: sum((stats) => stats.peerCount),
     };

@@ -46,7 +46,7 @@ const effects: readonly [pattern: RegExp, what: string][] = [
 
 /** Packages of deno.json beside @std: codecs without effects, and those that only io may load. */
 const purePackages: readonly string[] = ["dns-packet"];
-const packages: readonly string[] = [...purePackages, "@serenity-kit/opaque"];
+const packages: readonly string[] = [...purePackages, "@serenity-kit/opaque", "uqr"];
 
 /** Things that only main.ts does. */
 const ofMainOnly: readonly [pattern: RegExp, what: string][] = [
