@@ -19,7 +19,7 @@ interface Wish {
   readonly need: WebNeed;
   /** Bytes of the run, if more than a block. */
   readonly bytesMax: number;
-  /** Whether the seed is asked for this block already. */
+  /** Whether this block is left to requests that are under way: the seed's own, and those of others that are not slow. */
   readonly isAsked: (active: ActivePiece, block: number) => boolean;
 }
 

@@ -205,8 +205,13 @@ export class WebSeeds {
     if (peers.count === 0) return "everything";
     const expected = Math.min(seed.rate ?? Infinity, this.#limiter.bytesPerSecond);
     const areSlow = peers.rate * webSeedSlowFactor < expected;
-    if (areSlow && now - (this.#helpedSince ?? now) >= webSeedGraceMs) return "everything";
+    if (areSlow && !this.#isGrace(now)) return "everything";
     return peers.hasSeed ? undefined : "unheld";
+  }
+
+  /** Peers that give came so lately that their rate says nothing yet. */
+  #isGrace(now: number): boolean {
+    return now - (this.#helpedSince ?? now) < webSeedGraceMs;
   }
 
   /** A stream has no end to wait for: its rate is that since its beginning. */
@@ -224,7 +229,7 @@ export class WebSeeds {
   #request(seed: WebSeed, need: WebNeed, now: number): boolean {
     this.#isThrottled = this.#limiter.readyAt(now) > now;
     if (this.#isThrottled) return false;
-    const run = seed.givesWholeFilesOnly ? this.#choice.chooseStream(seed, need) : this.#choose(seed, need);
+    const run = seed.givesWholeFilesOnly ? this.#choice.chooseStream(seed, need) : this.#choose(seed, need, now);
     this.#waitsForMemory ||= run === undefined && !this.#table.mayActivate;
     if (run === undefined) return false;
     if (!(run instanceof WebStream)) this.#limiter.take(run.length, now);
@@ -237,8 +242,10 @@ export class WebSeeds {
     return true;
   }
 
-  #choose(seed: WebSeed, need: WebNeed): WebRun | undefined {
-    const isAsked = (active: ActivePiece, block: number) => this.#isAsked(seed, active, block);
+  #choose(seed: WebSeed, need: WebNeed, now: number): WebRun | undefined {
+    const others = [...this.#requests.values()]
+      .filter((request) => request.seed === seed || now - request.startedAt < webSeedGraceMs);
+    const isAsked = (active: ActivePiece, block: number) => isUnderWay(others, active, block);
     return this.#choice.choose({ seed, need, bytesMax: this.#runBytesOf(seed), isAsked });
   }
 
@@ -249,17 +256,12 @@ export class WebSeeds {
     return Math.min(limited, webRunBytesMax, Math.max(webRunBytesMin, wanted));
   }
 
-  #isAsked(seed: WebSeed, active: ActivePiece, block: number): boolean {
-    for (const request of this.#requests.values()) {
-      if (request.seed !== seed) continue;
-      for (const left of request.run.rest()) if (left.active === active && left.block === block) return true;
-    }
-    return false;
-  }
-
   /** Whether any of its blocks is still wanted: all may have come from peers. */
   #isOfUse({ run, seed }: WebRequest, now: number): boolean {
-    if (run instanceof WebStream) return this.#needOf(seed, this.#peersNow(now), now) !== undefined;
+    // A stream that is cut begins with its first byte again: peers have to prove themselves before.
+    if (run instanceof WebStream) {
+      return this.#needOf(seed, this.#peersNow(now), now) !== undefined || this.#isGrace(now);
+    }
     for (const { active, block } of run.rest()) {
       if (this.#table.active(active.piece as PieceIndex) === active && !active.isReceived(block)) return true;
     }
@@ -292,4 +294,9 @@ export class WebSeeds {
     seed.requestCount--;
     for (const { active, block } of run.rest()) this.#downloader.giveBack(active, block, seed.source);
   }
+}
+
+/** Whether one of the requests fetches the block. */
+function isUnderWay(requests: readonly WebRequest[], active: ActivePiece, block: number): boolean {
+  return requests.some(({ run }) => run.rest().some((left) => left.active === active && left.block === block));
 }

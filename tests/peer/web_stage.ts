@@ -1,7 +1,12 @@
 /** A Torrent under test with web seeds that answer as the test makes them. */
+import { blockLength } from "../../lib/limits.ts";
 import type { Effect } from "../../peer/events.ts";
 import type { WebSeedFault } from "../../peer/web_seed.ts";
-import type { TorrentStage } from "./scripted_peer.ts";
+import { TorrentStage } from "./scripted_peer.ts";
+import { type Content, makeContent } from "./virtual_disk.ts";
+
+export const url = "http://web.test/d/";
+export const pieceLength = 4 * blockLength;
 
 export type FetchWeb = Extract<Effect, { kind: "fetchWeb" }>;
 
@@ -42,6 +47,11 @@ export class WebStage {
     bytes.fill(0xee);
   }
 
+  /** Whether all of its bytes came. */
+  isSent({ request, length }: FetchWeb): boolean {
+    return this.#sent.get(request) === length;
+  }
+
   end({ request }: FetchWeb, fault?: WebSeedFault): void {
     this.#ended.add(request);
     this.#stage.apply({ kind: "webEnded", request, fault });
@@ -58,3 +68,18 @@ export class WebStage {
 
 /** Bytes of one read: neither a block nor a piece. */
 const partLength = 50_000;
+
+/** A torrent of 12 pieces, if nothing else is said, with one web seed. */
+export function stageOf(
+  content: Content = makeContent({ totalLength: 12 * pieceLength - 5, pieceLength }),
+  options: ConstructorParameters<typeof TorrentStage>[1] = {},
+) {
+  const stage = new TorrentStage(content, { webSeeds: [url], ...options });
+  return { stage, web: new WebStage(stage), content };
+}
+
+/** The pieces that the request's bytes lie in. */
+export function piecesOf({ offset, length }: FetchWeb): number[] {
+  const first = Math.floor(offset / pieceLength);
+  return Array.from({ length: Math.ceil((offset + length) / pieceLength) - first }, (_, i) => first + i);
+}

@@ -203,14 +203,19 @@ Deno.test("WebSeedClient.fetch() takes no more than it asked for, however much c
 
 Deno.test("WebSeedClient.fetch() gives up on a server that never answers, and on one that drips", async () => {
   const hanging: Answer = () => new Promise(() => {});
+  let drop = Promise.resolve();
   const dripping: Answer = async (_, connection) => {
-    await writeAll(connection, partial({ ...good, "Content-Length": "30000" }, part.slice(0, 10)));
-    await new Promise(() => {});
+    const bytes = partial({ ...good, "Content-Length": "30000" });
+    for (let at = 0; at < bytes.length; at += 300) {
+      await writeAll(connection, bytes.subarray(at, at + 300));
+      await (drop = new Promise((resolve) => setTimeout(resolve, 20)));
+    }
   };
   const hung = await outcomeOf(hanging, { timeoutMs: 100 });
   assertEquals(hung.fault, { kind: "later", why: "it gives no answer" });
   const dripped = await outcomeOf(dripping, { timeoutMs: 100 });
   assertEquals(dripped.fault, { kind: "later", why: "it is too slow" });
+  await drop;
 });
 
 Deno.test("WebSeedClient.fetch() says why nobody can be reached, without the password", async () => {
