@@ -125,7 +125,7 @@ export class TrackerServer {
       tracker: this.#tracker,
       secret: crypto.getRandomValues(new Uint8Array(sipKeyLength)),
       hostFacing: (remote) => hostFinder.facing(remote),
-      onAnnounce: (...announced) => options.onAnnounce?.(announcedBy(...announced)),
+      ...(options.onAnnounce && { onAnnounce: (...announced) => options.onAnnounce?.(announcedBy(...announced)) }),
     });
     this.#udpListener = new UdpListener({
       sockets,
