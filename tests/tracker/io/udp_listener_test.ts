@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertNotEquals } from "@std/assert";
 import type { AnnounceRequest } from "../../../lib/announce/request.ts";
 import { decodeAnnounceReply, decodeConnectReply } from "../../../lib/announce/udp_reply.ts";
 import { encodeAnnounceRequest, encodeConnectRequest } from "../../../lib/announce/udp_request.ts";
@@ -6,7 +6,11 @@ import { type Bytes, bytesFromLatin1, writeUint32 } from "../../../lib/bytes.ts"
 import { formatEndpoint } from "../../../lib/endpoint.ts";
 import { parseInfoHash, peerIdFromBytes } from "../../../lib/ids.ts";
 import type { Network } from "../../../lib/io/network.ts";
+import { udpRepliesMax } from "../../../lib/limits.ts";
 import { type Announced, TrackerServer, type TrackerServerOptions } from "../../../tracker/io/http_listener.ts";
+import { UdpListener } from "../../../tracker/io/udp_listener.ts";
+import { Tracker } from "../../../tracker/tracker.ts";
+import { UdpTracker } from "../../../tracker/udp_tracker.ts";
 import { seededRandom } from "../../lib/mutations.ts";
 
 const network: Network = {
@@ -191,6 +195,72 @@ Deno.test("TrackerServer goes on when an answer cannot be sent, and when a socke
     assertEquals(await client.announce(10001), []);
     assertEquals(faults, 2);
   });
+});
+
+/** Packets that a stuck socket has: more than may be read. */
+const packetsMax = 3 * udpRepliesMax;
+
+/** A socket that is asked for connection ids again and again, and sends nothing until it is told to. */
+class StuckSocket {
+  readonly addr: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port: 1 };
+  readonly sending: { packet: Uint8Array; sent: () => void }[] = [];
+  /** Called whenever a packet is wanted, with its number. */
+  onReceive = (_count: number): void => {};
+  #received = 0;
+  #close = (_error: Error): void => {};
+
+  receive(): Promise<[Bytes, Deno.Addr]> {
+    this.onReceive(++this.#received);
+    const { promise, resolve, reject } = Promise.withResolvers<[Bytes, Deno.Addr]>();
+    this.#close = reject;
+    if (this.#received <= packetsMax) resolve([encodeConnectRequest(this.#received), this.addr]);
+    return promise;
+  }
+
+  send(packet: Uint8Array): Promise<number> {
+    return new Promise((resolve) => this.sending.push({ packet, sent: () => resolve(packet.length) }));
+  }
+
+  close(): void {
+    this.#close(new Error("closed"));
+  }
+
+  joinMulticastV4(): never {
+    throw new Error("not here");
+  }
+
+  joinMulticastV6(): never {
+    throw new Error("not here");
+  }
+}
+
+Deno.test("UdpListener leaves an answer alone until it is sent, and reads no more than it can answer", async () => {
+  const socket = new StuckSocket();
+  const tracker = new UdpTracker({
+    tracker: new Tracker({ intervalMs: 60_000, random: seededRandom(1) }),
+    secret: new Uint8Array(16),
+    hostFacing: () => undefined,
+  });
+  const { promise: isAtWork, resolve } = Promise.withResolvers<void>();
+  socket.onReceive = (count) => count === udpRepliesMax && resolve();
+  const listener = new UdpListener({
+    sockets: [socket],
+    tracker,
+    now: () => 0,
+    onFault: (error) => assertFalse(error),
+  });
+  await isAtWork;
+  for (let turns = 0; turns < 100; turns++) await Promise.resolve(); // it would go on now if it could
+  const idOf = ({ packet }: { packet: Uint8Array }) => packet[7] + 256 * packet[6];
+  assertEquals(socket.sending.map(idOf), Array.from({ length: udpRepliesMax }, (_, i) => i + 1));
+
+  const { promise: goesOn, resolve: wentOn } = Promise.withResolvers<void>();
+  socket.onReceive = (count) => count === udpRepliesMax + 2 && wentOn();
+  for (const { sent } of socket.sending.splice(0, 2)) sent();
+  await goesOn;
+  assertEquals(idOf(socket.sending[0]), 3);
+  socket.onReceive = () => {};
+  await listener.close();
 });
 
 Deno.test("TrackerServer tells of announces over UDP as of others", async () => {
