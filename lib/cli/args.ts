@@ -14,8 +14,6 @@ export interface Option<T> {
   readonly short: string | undefined;
   /** Placeholder of the value in the help; undefined for a flag, which takes none. */
   readonly value: string | undefined;
-  /** The value may be missing, and stands behind `=` where it is not: the next word is no value. */
-  readonly mayLackValue?: boolean;
   readonly help: string;
   readonly isList: boolean;
   /** Shown in the help; undefined when there is nothing to show. */
@@ -61,11 +59,6 @@ export function text(spec: ValueSpec & { default: string }): Option<string>;
 export function text(spec: ValueSpec): Option<string | undefined>;
 export function text(spec: ValueSpec & { default?: string }): Option<string | undefined> {
   return option({ defaultText: spec.default ?? "", ...spec }, false, (values) => values.at(-1) ?? spec.default);
-}
-
-/** `--pin` or `--pin=WORD`: "" without the word; undefined when it was not given. */
-export function optionalText(spec: ValueSpec): Option<string | undefined> {
-  return { ...option(spec, false, (values) => values.at(-1)), mayLackValue: true };
 }
 
 /** `--announce URL`, which may be repeated; all of them in order. */
@@ -257,12 +250,11 @@ function spellOut(spec: { name: string }, options: Options, args: readonly strin
         spelled.push(`--${name}`);
         continue;
       }
-      const mayLack = options[camelCase(name)].mayLackValue === true;
-      const taken = value ?? (mayLack ? "" : nextValue(args[i + 1]));
+      const taken = value ?? nextValue(args[i + 1]);
       if (taken === undefined) {
         throw usageError(spec, `option ${shown} needs a value (${options[camelCase(name)].value})`);
       }
-      if (value === undefined && !mayLack) i++;
+      if (value === undefined) i++;
       spelled.push(`--${name}=${taken}`);
     }
   }
@@ -375,9 +367,9 @@ function helpOf(spec: CommandSpec<Options>): string {
 }
 
 function optionLines(options: Options): string[] {
-  const rows = Object.entries(options).map(([key, { short, value, mayLackValue, help, isList, defaultText }]) => {
+  const rows = Object.entries(options).map(([key, { short, value, help, isList, defaultText }]) => {
     const name = `${short === undefined ? "    " : `-${short}, `}--${kebabCase(key)}${
-      value === undefined ? "" : mayLackValue ? `[=${value}]` : ` ${value}`
+      value === undefined ? "" : ` ${value}`
     }`;
     const notes = [isList ? "may be repeated" : "", defaultText ? `default: ${defaultText}` : ""].filter((note) =>
       note

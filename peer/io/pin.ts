@@ -34,7 +34,7 @@ export function checkPin(given: string): string {
   if (pin.length >= pinCharsMin && pin.length <= pinCharsMax) return pin;
   throw new UserError("use that PIN", `it needs ${pinCharsMin} to ${pinCharsMax} characters`, {
     exitCode: ExitCode.usage,
-    hint: "--pin alone makes one",
+    hint: "--make-pin makes one",
   });
 }
 

@@ -4,7 +4,7 @@
  *
  * The tracker is handed in by main.ts, since peer and tracker meet only in lib.
  */
-import { type Command, command, count, flag, optionalText, rate, text } from "../../lib/cli/args.ts";
+import { type Command, command, count, flag, rate, text } from "../../lib/cli/args.ts";
 import type { Context } from "../../lib/cli/context.ts";
 import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
@@ -42,14 +42,15 @@ export function makeShareCommand(startTracker: StartShareTracker): Command {
         help: `the port of page and tracker (default: ${sharePort}, then the next free)`,
         max: 65535,
       }),
-      pin: optionalText({ value: "WORD", help: "only who knows the PIN gets it; without a word one is made" }),
+      pin: text({ value: "WORD", help: "only who knows this word gets it" }),
+      makePin: flag({ help: "the same with a PIN that is made and shown" }),
       noDiscovery: flag({ help: "do not announce it on the network: others name this machine's address" }),
       uploadLimit: rate({ value: "RATE", help: "upload at most so many bytes a second", min: 1 }),
     },
     examples: [
       "localbt share holiday",
-      "localbt share --pin holiday",
-      "localbt share --pin=otter exams.zip",
+      "localbt share --make-pin holiday",
+      "localbt share --pin otter exams.zip",
       "localbt share --name 'Photos of May' --upload-limit 20M DCIM",
     ],
     async run(context, values, sources) {
@@ -61,7 +62,7 @@ export function makeShareCommand(startTracker: StartShareTracker): Command {
       }
       const program = ProgramFile.open();
       try {
-        const pin = values.pin === undefined ? undefined : checkPin(values.pin === "" ? makePin() : values.pin);
+        const pin = values.pin !== undefined ? checkPin(values.pin) : values.makePin ? makePin() : undefined;
         const shares = await makeShares(context, sources, { name: values.name, isPinned: pin !== undefined });
         await new Sharing({ context, shares, program, ...values, pin, startTracker }).run();
       } catch (error) {

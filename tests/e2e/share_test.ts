@@ -138,7 +138,7 @@ Deno.test("get says what is wrong with an address", async () => {
 
 Deno.test("share --pin gives nothing without the PIN, and everything with it", async () => {
   await using scene = await Scene.open();
-  const sharing = await share(scene, singleFile(1_000_000, 32_768), ["--pin=otter"]);
+  const sharing = await share(scene, singleFile(1_000_000, 32_768), ["--pin", "otter"]);
   const page = await (await fetch(sharing.url)).text();
   const listing = await (await fetch(`${sharing.url}shares.json`)).text();
   for (const text of [page, listing]) assert(!text.includes(sharing.infoHash), text);

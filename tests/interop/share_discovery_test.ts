@@ -126,7 +126,7 @@ testOn([networkNamespaces], "get NAME --pin takes a share that nobody else can, 
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
   const giver = await lan.addHost();
-  const { child, payload, infoHash } = await shareOn(scene, giver, ["--pin=otter"]);
+  const { child, payload, infoHash } = await shareOn(scene, giver, ["--pin", "otter"]);
   const takers = [await lan.addHost(), await lan.addHost()];
   const listed = await runLocalbt(scene, ["get", "--list", "--json"], { prefix: takers[0].prefix });
   assertEquals(

@@ -7,7 +7,6 @@ import {
   duration,
   flag,
   nearestName,
-  optionalText,
   rate,
   size,
   text,
@@ -198,24 +197,4 @@ Deno.test("nearestName() finds a slip of the finger and nothing far-fetched", ()
   assertEquals(nearestName("sed", commands), "seed");
   assertEquals(nearestName("down", commands), "download");
   assertEquals(nearestName("banana", commands), undefined);
-});
-
-Deno.test("optionalText() tells an option that is absent, without a value and with one, and takes no word after it", async () => {
-  const seen: unknown[] = [];
-  const made = command({
-    name: "test",
-    summary: "for tests",
-    operands: "[any]…",
-    options: { pin: optionalText({ value: "WORD", help: "a word" }) },
-    examples: [],
-    run(_context, { pin }, operands) {
-      seen.push([pin, ...operands]);
-      return Promise.resolve(ExitCode.done);
-    },
-  });
-  for (const args of [["x"], ["--pin", "x"], ["--pin=otter", "x"], ["--pin=", "x"]]) {
-    await made.run(makeContext(), args);
-  }
-  assertEquals(seen, [[undefined, "x"], ["", "x"], ["otter", "x"], ["", "x"]]);
-  assertStringIncludes(made.help(), "--pin[=WORD]");
 });
