@@ -12,6 +12,8 @@ import { resolveHost, type Session } from "./session.ts";
 
 /** Milliseconds between two looks at the fetch. */
 const lookMs = 100;
+/** Milliseconds after which the person hears again that it is still looking. */
+const tellMs = 10_000;
 
 /** A torrent whose metadata came from peers, and the connections to them. */
 export interface FetchedTorrent {
@@ -136,11 +138,12 @@ class Waiting {
   #sourceCount = 0;
   #receivedBytes = 0;
   #movedAt: number;
+  #toldAt: number;
 
   constructor(context: Context, task: MetadataTask) {
     this.#context = context;
     this.#task = task;
-    this.#movedAt = context.now();
+    this.#movedAt = this.#toldAt = context.now();
   }
 
   /** What to do when it is given up. */
@@ -153,11 +156,18 @@ class Waiting {
   /** @returns why it is time to give up */
   look(timeoutMs: number | undefined): string | undefined {
     const { peerCount, sourceCount, receivedBytes } = this.#task.fetch.stats;
+    const now = this.#context.now();
     if (this.#sourceCount === 0 && sourceCount > 0) {
       this.#context.log(`fetching the metadata from ${formatCount(sourceCount, "peer")}`);
       this.#sourceCount = sourceCount;
+    } else if (sourceCount === 0 && now - this.#toldAt >= tellMs) {
+      this.#toldAt = now;
+      this.#context.log(
+        peerCount === 0
+          ? "no peer was found yet; still looking"
+          : `${formatCount(peerCount, "peer")} connected, none has the metadata yet`,
+      );
     }
-    const now = this.#context.now();
     if (receivedBytes !== this.#receivedBytes) this.#movedAt = now;
     this.#receivedBytes = receivedBytes;
     if (timeoutMs === undefined || now - this.#movedAt < timeoutMs) return undefined;
