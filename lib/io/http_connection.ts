@@ -53,8 +53,9 @@ export class HttpConnection {
     if (this.buffer.length > bufferBytes) this.buffer = new Uint8Array(bufferBytes);
   }
 
-  /** Ends the connection, if it has not ended before. */
+  /** Ends the connection, if it has not ended before. A body goes at once: a write that is stuck may hold on for long. */
   close(): void {
+    this.endBody();
     try {
       this.#socket?.close();
     } catch { /* it was closed before */ }

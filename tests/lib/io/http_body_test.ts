@@ -127,6 +127,16 @@ Deno.test("HttpServer closes the body of a client that goes away", async () => {
   assertLess(body.readCount, 100_000_000);
 });
 
+Deno.test("HttpServer gives up the body of a client that takes nothing for too long", async () => {
+  const body = new CountedBody(1_000_000_000);
+  await withServer(() => ok(body), async (port) => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(bytesFromLatin1("GET / HTTP/1.1\r\n\r\n"));
+    while (body.closeCount === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }, { writeTimeoutMs: 50 });
+  assertEquals(body.closeCount, 1);
+});
+
 Deno.test("HttpServer answers others while a body goes to a slow client", async () => {
   await withServer(
     (path) => ok(path === "/slow" ? new CountedBody(1_000_000_000) : bytesFromLatin1("quick")),
