@@ -338,6 +338,7 @@ export class Torrent {
     return {
       uploaded: this.#uploader.meter.total,
       downloaded: this.#downloader.meter.total,
+      // A partial seed is told from a seed by this alone: many trackers refuse the event `paused` that BEP 21 has for it.
       left: this.#table.lackingBytes,
       wantsPeers: !this.#availability.wantsNothing && this.#roster.establishedCount < fewPeers,
     };
