@@ -94,6 +94,13 @@ export class Bitfield {
     return true;
   }
 
+  /** How many pieces this has that `other` lacks. Both have the same length. */
+  countMissingFrom(other: Bitfield): number {
+    let count = 0;
+    for (let i = 0; i < this.#bytes.length; i++) count += bitCount(this.#bytes[i] & ~other.#bytes[i]);
+    return count;
+  }
+
   /** Whether this has a piece that `other` lacks. Both have the same length. */
   hasAnyMissingFrom(other: Bitfield): boolean {
     for (let i = 0; i < this.#bytes.length; i++) {

@@ -168,7 +168,7 @@ export class Storage {
       if (statuses[piece] === PieceStatus.good) this.have.set(piece);
       else this.have.clear(piece);
     }
-    const missingBytes = (this.#selection.pieces.count - this.have.count) * pieceLength;
+    const missingBytes = this.#selection.pieces.countMissingFrom(this.have) * pieceLength;
     this.#storesAtOnce = missingBytes <= bytesWorthAWorker || pieceLength <= pieceBytesStoredAtOnce;
     if (mode === "download") await this.#prepare(statuses, scattered, signal);
     return this.have;

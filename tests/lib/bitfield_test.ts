@@ -93,6 +93,15 @@ Deno.test("Bitfield.hasAnyMissingFrom() sees a single piece that the other lacks
   assertFalse(ours.hasAnyMissingFrom(theirs));
 });
 
+Deno.test("Bitfield.countMissingFrom() counts the pieces that the other lacks", () => {
+  const ours = Bitfield.full(100);
+  const theirs = Bitfield.full(100);
+  for (const index of [0, 50, 99]) ours.clear(index);
+  theirs.clear(50);
+  theirs.clear(7);
+  assertEquals([theirs.countMissingFrom(ours), ours.countMissingFrom(theirs), ours.countMissingFrom(ours)], [2, 1, 0]);
+});
+
 Deno.test("Bitfield agrees with a set of numbers over random changes", () => {
   const random = seededRandom(6);
   for (const length of [1, 7, 8, 9, 63, 64, 65, 1000]) {
