@@ -126,7 +126,12 @@ function readUrl(
 /** Each `-a` is a tier; URLs in one, joined by commas, share it (BEP 12). */
 function readTiers(given: readonly string[]): string[][] {
   return given.map((tier) =>
-    tier.split(/,(?=[a-z]+:\/\/)/i).map((url) => readUrl(url, { option: "--announce", parse: parseTrackerUrl }))
+    tier.split(/,(?=[a-z]+:\/\/)/i).map((given) => {
+      const url = readUrl(given, { option: "--announce", parse: parseTrackerUrl });
+      const { protocol, port } = new URL(url);
+      if (protocol === "udp:" && port === "") throw usage(`--announce needs a port for "${safeText(url)}"`);
+      return url;
+    })
   );
 }
 

@@ -168,6 +168,7 @@ const refusals: [what: string, args: (temp: TempFolder) => string[], exitCode: n
   ["an empty folder", (temp) => [temp.at("hollow")], 1, "it has no files"],
   ["a folder of empty files", (temp) => [temp.at("zero")], 1, "all files are empty"],
   ["a tracker that is no URL", (temp) => ["-a", "tracker", temp.at("data")], 2, "--announce needs a URL"],
+  ["a UDP tracker without a port", (temp) => ["-a", "udp://a.test/announce", temp.at("data")], 2, "needs a port for"],
   ["a web seed that is no URL", (temp) => ["-w", "ftp://x/", temp.at("data")], 2, "--web-seed needs a URL"],
   ["a piece length below a block", (temp) => ["-l", "1K", temp.at("data")], 2, "--piece-length"],
   ["a name with a slash", (temp) => ["--name", "a/b", temp.at("data")], 2, "--name"],
