@@ -67,6 +67,8 @@ export const pexReceiveMinMs = 50_000;
 export const pexToldMax = 200;
 /** New addresses that are taken from one connection: forged ones are of no more harm than these. */
 export const pexAddressesPerPeerMax = 200;
+/** Times that one peer may change what metadata it says it has, while we fetch it. */
+export const metadataChangesMax = 16;
 /** Requests for parts of the metadata that are on their way to one peer. */
 export const metadataRequestsInFlightMax = 4;
 /** Milliseconds that a part may take before its peer is left in peace for a while. */

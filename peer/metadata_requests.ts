@@ -12,6 +12,7 @@ import { type InfoHash, infoHashFromBytes } from "../lib/ids.ts";
 import {
   metadataAssembliesMax,
   metadataBytesMax,
+  metadataChangesMax,
   metadataPauseMs,
   metadataRequestsInFlightMax,
   metadataRequestTimeoutMs,
@@ -50,6 +51,8 @@ export class MetadataRequests {
   readonly #infoHash: InfoHash;
   readonly #outcome: MetadataOutcome;
   readonly #sources = new Map<PeerSession, Source>();
+  /** Times that peers changed what they say they have. */
+  readonly #changeCounts = new Map<PeerSession, number>();
   /** Assemblies that several peers fill, by size. */
   readonly #shared = new Map<number, MetadataAssembly>();
   /** Sizes at which several peers together were wrong, with what they sent: each is asked by itself. */
@@ -78,14 +81,17 @@ export class MetadataRequests {
     return best;
   }
 
-  /** The peer said what it can do, for the first time or anew. */
+  /** The peer said what it can do, for the first time or anew. @throws ProtocolError when it does so again and again */
   onHandshake(session: PeerSession, now: number): void {
     if (this.#isDone) return;
     const known = this.#sources.get(session);
     const size = session.metadataSize;
     const isUsable = session.speaks("ut_metadata") && size !== undefined && size >= 1 && size <= metadataBytesMax;
-    if (known !== undefined && isUsable && known.assembly.size === size) return;
-    this.onGone(session);
+    if (isUsable ? known?.assembly.size === size : known === undefined) return;
+    const changeCount = (this.#changeCounts.get(session) ?? 0) + 1;
+    if (changeCount > metadataChangesMax) throw new ProtocolError("it says again and again what metadata it has");
+    this.#changeCounts.set(session, changeCount);
+    this.#forget(session);
     if (isUsable) {
       const assembly = this.#assemblyFor(size);
       this.#sources.set(session, { session, assembly, asked: new Map(), pausedUntil: -Infinity, unwantedBytes: 0 });
@@ -99,12 +105,18 @@ export class MetadataRequests {
     if (message?.kind === "request") return session.sendExtended("ut_metadata", encodeMetadataReject(message.part));
     const source = this.#sources.get(session);
     if (message === undefined || source === undefined || this.#isDone) return;
-    if (message.kind === "reject") this.#onReject(source, message.part, now);
-    else this.#onData(source, message, now);
-    this.fill(now);
+    const isNews = message.kind === "reject"
+      ? this.#onReject(source, message.part, now)
+      : this.#onData(source, message, now);
+    if (isNews) this.fill(now);
   }
 
   onGone(session: PeerSession): void {
+    this.#changeCounts.delete(session);
+    this.#forget(session);
+  }
+
+  #forget(session: PeerSession): void {
     const source = this.#sources.get(session);
     if (source === undefined) return;
     this.#release(source);
@@ -137,17 +149,20 @@ export class MetadataRequests {
     }
   }
 
-  #onReject(source: Source, part: number, now: number): void {
-    if (!source.asked.delete(part)) return;
+  /** @returns whether that changes what is to be asked */
+  #onReject(source: Source, part: number, now: number): boolean {
+    if (!source.asked.delete(part)) return false;
     source.assembly.released(part);
     source.pausedUntil = now + metadataPauseMs;
+    return true;
   }
 
+  /** @returns whether that changes what is to be asked */
   #onData(
     source: Source,
     { part, block, totalSize }: Extract<MetadataMessage, { kind: "data" }>,
     now: number,
-  ): void {
+  ): boolean {
     const { session, assembly, asked } = source;
     if (!assembly.fits(part, block.length) || (totalSize ?? assembly.size) !== assembly.size) {
       throw new ProtocolError(`a part of ${block.length} bytes of metadata that cannot be`);
@@ -157,7 +172,10 @@ export class MetadataRequests {
     if (!this.#active.has(assembly) || !assembly.received(part, block, { sender: session.connection, now })) {
       if (!wasAsked) source.unwantedBytes += block.length;
       if (source.unwantedBytes > unwantedBytesMax) throw new ProtocolError("too much metadata that nobody asked for");
-    } else if (assembly.isWhole) this.#onWhole(assembly);
+      return wasAsked;
+    }
+    if (assembly.isWhole) this.#onWhole(assembly);
+    return true;
   }
 
   #onWhole(assembly: MetadataAssembly): void {
@@ -240,5 +258,6 @@ export class MetadataRequests {
     this.#shared.clear();
     this.#spoiled.clear();
     this.#sources.clear();
+    this.#changeCounts.clear();
   }
 }
