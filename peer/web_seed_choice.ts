@@ -11,6 +11,9 @@ import { type RunPart, WebRun } from "./web_run.ts";
 import type { WebSeed } from "./web_seed.ts";
 import { WebStream } from "./web_stream.ts";
 
+/** Places that are tried by chance before all are looked at from the last one on. */
+const triesMax = 32;
+
 /** What web seeds are needed for: for all that is missing, or only for what no connected peer has. */
 export type WebNeed = "everything" | "unheld";
 
@@ -27,9 +30,16 @@ export class WebSeedChoice {
   readonly #table: PieceTable;
   readonly #picker: PiecePicker;
   readonly #downloader: Downloader;
+  readonly #random: () => number;
 
-  constructor({ table, picker, downloader }: { table: PieceTable; picker: PiecePicker; downloader: Downloader }) {
+  constructor({ table, picker, downloader, random }: {
+    table: PieceTable;
+    picker: PiecePicker;
+    downloader: Downloader;
+    random: () => number;
+  }) {
     this.#table = table;
+    this.#random = random;
     this.#picker = picker;
     this.#downloader = downloader;
   }
@@ -92,15 +102,29 @@ export class WebSeedChoice {
   }
 
   #begin({ seed, need }: Wish): ActivePiece | undefined {
-    const { count, unheldCount, strategy } = this.#picker;
+    const { count, unheldCount } = this.#picker;
     if (!this.#table.mayActivate || (need === "everything" ? count : unheldCount) === 0) return undefined;
     const { pieceCount } = this.#table.layout;
-    const start = strategy === "sequential" ? 0 : seed.cursor;
+    const start = this.#startFor(seed, need);
     for (let i = 0; i < pieceCount; i++) {
       const piece = ((start + i) % pieceCount) as PieceIndex;
       if (this.#mayBegin(piece, seed, need)) return this.#downloader.begin(piece, seed.source);
     }
     return undefined;
+  }
+
+  /**
+   * Where to look for a piece: right after the last one, else anywhere. To go on behind pieces that another peer has would
+   * be to run beside it, and to fetch all that it fetches.
+   */
+  #startFor(seed: WebSeed, need: WebNeed): number {
+    if (this.#picker.strategy === "sequential") return 0;
+    const { pieceCount } = this.#table.layout;
+    let start = seed.cursor;
+    for (let tries = 0; tries < triesMax && !this.#mayBegin(start as PieceIndex, seed, need); tries++) {
+      start = Math.floor(this.#random() * pieceCount);
+    }
+    return start;
   }
 
   #mayBegin(piece: PieceIndex, seed: WebSeed, need: WebNeed): boolean {
@@ -123,7 +147,7 @@ export class WebSeedChoice {
         this.#downloader.ask(active, block++);
       }
       parts.push({ active, firstBlock: start, blockCount: block - start });
-      wish.seed.cursor = active.piece + 1;
+      wish.seed.cursor = (active.piece + 1) % this.#table.layout.pieceCount;
       active = block === active.blockCount ? this.#following(active, bytes, wish) : undefined;
     }
     return new WebRun(this.#table.layout, parts);

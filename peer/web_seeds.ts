@@ -77,7 +77,7 @@ export class WebSeeds {
     this.#table = table;
     this.#picker = picker;
     this.#downloader = downloader;
-    this.#choice = new WebSeedChoice({ table, picker, downloader });
+    this.#choice = new WebSeedChoice({ table, picker, downloader, random });
     this.#limiter = limiter;
     this.#sessions = sessions;
     this.#emit = emit;

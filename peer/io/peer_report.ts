@@ -4,6 +4,9 @@ import { safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint } from "../../lib/endpoint.ts";
 import type { TransferEvent } from "./transfer.ts";
 
+/** Web seeds whose faults are told without --verbose: a torrent may name hundreds. */
+const failedWebSeedsMax = 10;
+
 /** Tells of peers that come, go and are banned, of trackers that fail, and of what is not remembered. */
 export class PeerReport {
   readonly #context: Context;
@@ -50,7 +53,8 @@ export class PeerReport {
 
   #tellWebSeed(address: string, why: string): void {
     this.#context.event("peer", { state: "failed", address, why });
-    if (this.#failedWebSeeds.has(address) && !this.#context.verbose) return;
+    const isKnown = this.#failedWebSeeds.has(address) || this.#failedWebSeeds.size >= failedWebSeedsMax;
+    if (isKnown && !this.#context.verbose) return;
     this.#failedWebSeeds.add(address);
     this.#context.warn(`web seed ${address}: ${safeText(why)}`);
   }

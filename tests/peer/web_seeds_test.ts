@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { Bitfield } from "../../lib/bitfield.ts";
 import { webSeedGraceMs } from "../../lib/limits.ts";
 import { MessageId } from "../../lib/wire/message.ts";
+import { seededRandom } from "../lib/mutations.ts";
 import { bitfieldOf, makeContent } from "./virtual_disk.ts";
 import { type FetchWeb, pieceLength, piecesOf, stageOf } from "./web_stage.ts";
 
@@ -50,6 +52,24 @@ Deno.test("WebSeeds help a peer with the pieces that nobody connected has", () =
   assertEquals(askedPieces(web.all), [3, 4, 5, 9, 10, 39]);
   peer.serve();
   assert(stage.torrent.isComplete);
+});
+
+Deno.test("WebSeeds go on anywhere behind pieces that a peer has, lest two downloads run side by side", () => {
+  let besideCount = 0;
+  for (let seed = 1; seed <= 20; seed++) {
+    const { stage, web } = stageOf(makeContent({ totalLength: 100 * pieceLength, pieceLength }), {
+      random: seededRandom(seed),
+    });
+    const has = Bitfield.empty(100);
+    for (let piece = 20; piece < 60; piece++) has.set(piece);
+    stage.join({ has }).say((out) => out.bare(MessageId.unchoke));
+    stage.pass(1_000);
+    web.serve();
+    const runs = web.all.map(piecesOf);
+    const upTo = runs.findIndex((pieces) => pieces.at(-1) === 19);
+    if (runs[0][0] === 60 || runs[upTo + 1]?.[0] === 60) besideCount++;
+  }
+  assert(besideCount < 8, `${besideCount} of 20`);
 });
 
 Deno.test("WebSeeds are asked for everything while every peer chokes us", () => {
