@@ -82,8 +82,9 @@ export class Availability {
   /** The peer proposes a piece, or lets us have it while choked (BEP 6). @throws ProtocolError as `onHave` */
   onOffer(session: PeerSession, { kind, piece: index }: { kind: string; piece: number }): void {
     const piece = this.#pieceOf(index);
-    if (kind === "allowedFast") session.allowedFast.add(piece);
-    else if (session.suggested.push(piece) > suggestionsMax) session.suggested.shift();
+    if (kind === "allowedFast") return void session.allowedFast.add(piece);
+    if (session.suggested.push(piece) > suggestionsMax) session.suggested.shift();
+    session.requests.proposed();
   }
 
   /** We stored a piece: one reason less to want something of the peer. */

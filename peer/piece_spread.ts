@@ -11,14 +11,21 @@ import type { PeerSession } from "./peer_session.ts";
 import type { PiecePicker } from "./piece_picker.ts";
 import type { PieceTable } from "./piece_table.ts";
 
-/** Proposals that wait for a peer to take them up: more than it begins at a time, few enough that their loss is none. */
-const proposalsMax = 4;
+/**
+ * Proposals that wait for a peer to take them up: more than it begins at a time, few enough that their loss is none. That
+ * is a part of the pieces, within bounds: with four of 32 KiB each the peers went on by chance.
+ */
+const proposedPart = 1 / 64;
+const proposalsMin = 4;
+const proposalsMax = 32;
 
 export class PieceSpread {
   readonly #table: PieceTable;
   readonly #picker: PiecePicker;
   readonly #sessions: ReadonlyMap<ConnectionId, PeerSession>;
   readonly #random: () => number;
+  /** Proposals that each peer is to have. */
+  readonly #proposalCount: number;
   /** By piece: the connection that it was proposed to, or that asked for it first; 0 for none. */
   readonly #takers: Int32Array;
   #hasTakers = false;
@@ -37,14 +44,16 @@ export class PieceSpread {
     this.#picker = picker;
     this.#sessions = sessions;
     this.#random = random;
-    this.#takers = new Int32Array(table.layout.pieceCount);
+    const { pieceCount } = table.layout;
+    this.#proposalCount = Math.min(proposalsMax, Math.max(proposalsMin, Math.floor(pieceCount * proposedPart)));
+    this.#takers = new Int32Array(pieceCount);
     this.#restart();
   }
 
   /** Fills up what the peer may choose from. */
   propose(session: PeerSession): void {
     if (!session.supportsFast || !this.#table.isWhole) return;
-    while (session.proposed.size < proposalsMax) {
+    while (session.proposed.size < this.#proposalCount) {
       const piece = this.#nextUngiven();
       if (piece === -1) return;
       this.#give(piece, session);

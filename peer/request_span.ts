@@ -8,6 +8,8 @@
 
 const spanMaxSeconds = 1;
 const spanMinSeconds = 0.25;
+/** What is enough for a peer that proposes pieces, since those answer at once; half of it shows whether less will do. */
+const proposerSeconds = 0.5;
 /** Milliseconds between two looks at the rate; longer than the meter's window. */
 const lookMs = 1_100;
 /** Milliseconds before less is tried again, after it cost rate. */
@@ -24,6 +26,11 @@ export class RequestSpan {
 
   get seconds(): number {
     return this.#seconds;
+  }
+
+  /** The peer proposes pieces: many wait for it, and it does not answer in pulses. */
+  shorten(): void {
+    this.#seconds = Math.min(this.#seconds, proposerSeconds);
   }
 
   /** Looks at the rate (bytes a second), while the window is what holds it. */

@@ -44,6 +44,11 @@ export class RequestWindow {
     return this.#meter.rate(now);
   }
 
+  /** The peer proposes pieces, so that less of it has to be kept in flight. */
+  proposed(): void {
+    this.#span.shorten();
+  }
+
   /** The window was filled to the brim: only its size keeps more from being asked for. */
   filled(now: number): void {
     this.#span.look(this.#meter.rate(now), now);

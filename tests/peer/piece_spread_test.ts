@@ -33,6 +33,14 @@ Deno.test("PieceSpread proposes other pieces to each peer, before it is unchoked
   }
 });
 
+for (const [pieceCount, proposalCount] of [[12, 4], [1024, 16], [4096, 32]] as const) {
+  Deno.test(`PieceSpread proposes ${proposalCount} pieces at a time of a torrent of ${pieceCount}`, () => {
+    const many = makeContent({ totalLength: pieceCount * blockLength, pieceLength: blockLength });
+    const stage = new TorrentStage(many, { have: Bitfield.full(pieceCount) });
+    assertEquals(proposalsTo(joinLeecher(stage)).length, proposalCount);
+  });
+}
+
 Deno.test("PieceSpread proposes another piece for each that is taken up, until all were given", () => {
   const stage = seedStage();
   const peer = joinLeecher(stage);

@@ -53,3 +53,13 @@ Deno.test("RequestSpan goes back to a second when less costs rate, and leaves it
   now = run(span, { from: now, seconds: 40, rate: () => 5e6 });
   assert(span.seconds < 1, "after the rest it tries again");
 });
+
+Deno.test("RequestSpan is short from the beginning for a peer that proposes pieces, until that costs rate", () => {
+  const span = new RequestSpan();
+  span.shorten();
+  assertEquals(span.seconds, 0.5);
+  span.shorten();
+  const pulsing = () => 16e6 * span.seconds;
+  run(span, { from: 0, seconds: 5, rate: pulsing });
+  assertEquals(span.seconds, 1);
+});
