@@ -161,3 +161,19 @@ async function drained(url: string): Promise<Response> {
   await response.body?.cancel();
   return response;
 }
+
+Deno.test("share says what is wrong with its arguments", async () => {
+  await using scene = await Scene.open();
+  const file = join(scene.newFolder("data"), "a.txt");
+  Deno.writeTextFileSync(file, "a");
+  const run = async (...args: string[]) => {
+    const { code, stderr } = await runLocalbt(scene, ["share", "--host", "127.0.0.1", "--port", "0", ...args]);
+    return [code, stderr] as const;
+  };
+  const [missing, words] = await run("/no/such/file");
+  assertEquals(missing, 1);
+  assertStringIncludes(words, "/no/such/file");
+  assertEquals((await run("--pin", "abc", file))[0], 2);
+  assertEquals((await run("--name", "x", file, file))[0], 2);
+  assertEquals((await run())[0], 2);
+});
