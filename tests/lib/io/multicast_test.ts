@@ -105,7 +105,7 @@ Deno.test("MulticastSockets joins where a cable was plugged in, and tells of it"
 
 Deno.test("MulticastSockets tells a link that cannot send when it fails again, and goes on", async () => {
   // addresses of no machine (RFC 5737): nothing leaves
-  const list = [{ name: "eth9", address: "192.0.2.5", netmask: "255.255.255.0" }];
+  const list = [{ name: "eth9", address: "203.0.113.5", netmask: "255.255.255.0" }];
   const { sockets, faults } = await openOn(new FakeSocket({}), list);
   for (const wanted of [0, 1, 1]) {
     await sockets.send(() => [new Uint8Array(1)]);

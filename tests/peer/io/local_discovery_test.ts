@@ -7,7 +7,7 @@ import { makeContext, type TestContext } from "../../cli/test_context.ts";
 
 const infoHash = parseInfoHash("730087c20f344803d3fcb34c0eca6c9a1d4882b2")!;
 /** Of no machine (RFC 5737), so that nothing can leave from it. */
-const interfaces = [{ name: "eth0", address: "192.0.2.5", netmask: "255.255.255.0" }];
+const interfaces = [{ name: "eth0", address: "203.0.113.5", netmask: "255.255.255.0" }];
 
 /** A group's socket whose packets come from the test. */
 class FakeSocket {
@@ -60,15 +60,15 @@ function discoverOn(context: TestContext) {
 Deno.test("LocalDiscovery tells where others have the torrent, and of nobody else", async () => {
   const socket = new FakeSocket();
   const { discovery, found } = discoverOn(contextOn(socket));
-  await socket.deliver("192.0.2.9", announce(7000));
-  await socket.deliver("192.0.2.9", announce(7000, parseInfoHash("b".repeat(40))));
+  await socket.deliver("203.0.113.9", announce(7000));
+  await socket.deliver("203.0.113.9", announce(7000, parseInfoHash("b".repeat(40))));
   await socket.deliver("198.51.100.9", announce(7000)); // from another network
-  await socket.deliver("192.0.2.9", new TextEncoder().encode("BT-SEARCH * HTTP/1.1\r\nPort: 0\r\n\r\n"));
-  await socket.deliver("192.0.2.9", new Uint8Array(9000));
-  await socket.deliver("192.0.2.10", announce(7001));
-  assertEquals(found, ["192.0.2.9 7000", "192.0.2.10 7001"]);
+  await socket.deliver("203.0.113.9", new TextEncoder().encode("BT-SEARCH * HTTP/1.1\r\nPort: 0\r\n\r\n"));
+  await socket.deliver("203.0.113.9", new Uint8Array(9000));
+  await socket.deliver("203.0.113.10", announce(7001));
+  assertEquals(found, ["203.0.113.9 7000", "203.0.113.10 7001"]);
   discovery.remove(infoHash);
-  await socket.deliver("192.0.2.11", announce(7002));
+  await socket.deliver("203.0.113.11", announce(7002));
   assertEquals(found.length, 2);
   await discovery.close();
 });
@@ -77,11 +77,11 @@ Deno.test("LocalDiscovery goes on with a flood behind it, and found little in it
   let now = 0;
   const socket = new FakeSocket();
   const { discovery, found } = discoverOn(contextOn(socket, interfaces, { clock: () => now }));
-  for (let port = 1; port <= 300; port++) await socket.deliver("192.0.2.9", announce(port));
+  for (let port = 1; port <= 300; port++) await socket.deliver("203.0.113.9", announce(port));
   assertEquals(found.length, 16);
   now += 1000;
-  await socket.deliver("192.0.2.10", announce(7001));
-  assertEquals(found.at(-1), "192.0.2.10 7001");
+  await socket.deliver("203.0.113.10", announce(7001));
+  assertEquals(found.at(-1), "203.0.113.10 7001");
   await discovery.close();
 });
 
