@@ -22,7 +22,7 @@ export interface MulticastLink {
   readonly family: 4 | 6;
   /** The address that its packets come from: canonical. */
   readonly host: string;
-  /** The interface's number; 0 for IPv4, which goes by addresses. */
+  /** The interface's number: another one once it was pulled out and put back; 0 where the system does not tell. */
   readonly index: number;
   /** Every network of its family that the interface is in. */
   readonly networks: readonly LocalNetwork[];
@@ -46,10 +46,13 @@ export function multicastLinks(interfaces: readonly MulticastInterface[], host?:
     return wanted === "0.0.0.0" ? !isIpv6(local) && !isLoopback(local) : local === wanted;
   };
   const byName = Map.groupBy(interfaces.flatMap(knownAddress), ({ name }) => name);
-  const links = [...byName].flatMap(([name, addresses]) => [
-    ...ipv4Links(name, addresses.filter(({ host }) => !isIpv6(host)), isWanted),
-    ...ipv6Links(name, addresses.filter(({ host }) => isIpv6(host)), isWanted),
-  ]);
+  const links = [...byName].flatMap(([name, addresses]) => {
+    const index = addresses.find(({ host, index }) => isLinkLocal6(host) && index !== 0)?.index ?? 0;
+    return [
+      ...ipv4Links({ name, index }, addresses.filter(({ host }) => !isIpv6(host)), isWanted),
+      ...ipv6Links({ name, index }, addresses.filter(({ host }) => isIpv6(host)), isWanted),
+    ];
+  });
   return links.sort((a, b) => a.family - b.family);
 }
 
@@ -63,28 +66,28 @@ function knownAddress({ name, address, netmask, scopeid }: MulticastInterface): 
   return host === undefined || host === "0.0.0.0" ? [] : [{ name, host, netmask, index: scopeid ?? 0 }];
 }
 
+type Named = Pick<MulticastLink, "name" | "index">;
+
 function ipv4Links(
-  name: string,
+  named: Named,
   addresses: readonly KnownAddress[],
   isWanted: (host: string) => boolean,
 ): MulticastLink[] {
   const networks = addresses.map(({ host, netmask }) => ({ host, netmask }));
-  return addresses.filter(({ host }) => isWanted(host))
-    .map(({ host }) => ({ name, family: 4, host, index: 0, networks }));
+  return addresses.filter(({ host }) => isWanted(host)).map(({ host }) => ({ ...named, family: 4, host, networks }));
 }
 
-/** None without a link-local address, which every interface has that multicast works on, and ::1 alone has not. */
+/** None without a number, which link-local addresses tell: every interface has one that multicast works on. */
 function ipv6Links(
-  name: string,
+  named: Named,
   addresses: readonly KnownAddress[],
   isWanted: (host: string) => boolean,
 ): MulticastLink[] {
-  const index = addresses.find(({ host, index }) => isLinkLocal6(host) && index !== 0)?.index;
   // what a receiver can dial without knowing an interface of its own comes first
   const [first] = addresses.filter(({ host }) => isWanted(host)).sort((a, b) => rankOf(a.host) - rankOf(b.host));
-  if (index === undefined || first === undefined) return [];
+  if (named.index === 0 || first === undefined) return [];
   const networks = addresses.map(({ host, netmask }) => ({ host, netmask }));
-  return [{ name, family: 6, host: first.host, index, networks }];
+  return [{ ...named, family: 6, host: first.host, networks }];
 }
 
 /** Unique local addresses (fc00::/7) stay when the provider changes; link-local ones are the last resort. */

@@ -25,7 +25,7 @@ export interface MulticastOptions {
   readonly ttl?: number;
   /** A packet has come by one of the links, perhaps our own; `bytes` are valid until this returns. */
   onPacket(bytes: Uint8Array, sender: Endpoint, links: readonly MulticastLink[]): void;
-  /** Something does not work on an interface; told once for each. */
+  /** Something does not work on an interface, or in a family; told once for each. */
   onFault(name: string, why: string): void;
   /** There is a link that was not there before: a cable, another Wi-Fi. */
   onLinks?(links: readonly MulticastLink[]): void;
@@ -114,20 +114,20 @@ export class MulticastSockets {
     old?.socket.close();
     this.#receivers.delete(family);
     if (links.length === 0) return;
-    const socket = this.#listen(family, links);
+    const socket = this.#listen(family);
     if (socket === undefined) return;
     this.#receivers.set(family, { socket, joined: wanted });
     for (const link of links) await this.#join(socket, link);
     this.#readAll(socket);
   }
 
-  #listen(family: 4 | 6, links: readonly MulticastLink[]): DatagramSocket | undefined {
+  #listen(family: 4 | 6): DatagramSocket | undefined {
     const { network, port } = this.#options;
     try {
       const hostname = family === 4 ? "0.0.0.0" : "::";
       return network.listenDatagram({ hostname, port, reuseAddress: true, loopback: true });
     } catch (error) {
-      for (const { name } of links) this.#tellFault(name, `port ${port} cannot be had: ${reasonOf(error)}`);
+      this.#tellFault(`IPv${family}`, `port ${port} cannot be had: ${reasonOf(error)}`);
       return undefined;
     }
   }

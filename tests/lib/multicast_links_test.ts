@@ -24,17 +24,23 @@ function shown(host?: string): string[] {
 }
 
 Deno.test("multicastLinks() has each IPv4 address and each IPv6 interface, but no loopback", () => {
-  assertEquals(shown(), ["eth0 10.0.0.5", "eth0 10.9.0.5", "wlan0 192.168.1.5", "eth0 fd00::5%2", "wlan0 fe80::6%3"]);
+  assertEquals(shown(), [
+    "eth0 10.0.0.5%2",
+    "eth0 10.9.0.5%2",
+    "wlan0 192.168.1.5%3",
+    "eth0 fd00::5%2",
+    "wlan0 fe80::6%3",
+  ]);
 });
 
 Deno.test("multicastLinks() keeps to the address that is listened on", () => {
-  assertEquals(shown("10.9.0.5"), ["eth0 10.9.0.5"]);
+  assertEquals(shown("10.9.0.5"), ["eth0 10.9.0.5%2"]);
   assertEquals(shown("2001:DB8::5"), ["eth0 2001:db8::5%2"]);
   assertEquals(shown("192.168.1.77"), []);
 });
 
 Deno.test("multicastLinks() takes 0.0.0.0 for all of IPv4 and :: for everything", () => {
-  assertEquals(shown("0.0.0.0"), ["eth0 10.0.0.5", "eth0 10.9.0.5", "wlan0 192.168.1.5"]);
+  assertEquals(shown("0.0.0.0"), ["eth0 10.0.0.5%2", "eth0 10.9.0.5%2", "wlan0 192.168.1.5%3"]);
   assertEquals(shown("::"), shown());
 });
 
@@ -51,4 +57,14 @@ Deno.test("multicastLinks() tells every network of the interface in the link's f
 Deno.test("multicastLinks() leaves out what is no address", () => {
   assertEquals(multicastLinks([{ name: "x", address: "0.0.0.0", netmask: mask4 }]), []);
   assertEquals(multicastLinks([{ name: "x", address: "junk", netmask: mask4 }]), []);
+});
+
+Deno.test("multicastLinks() tells an interface that was put back from the one before", () => {
+  const linksOf = (scopeid: number) =>
+    multicastLinks([
+      { name: "wlan0", address: "192.168.1.5", netmask: mask4, scopeid: null },
+      { name: "wlan0", address: "fe80::6", netmask: mask6, scopeid },
+    ]);
+  assertEquals(linksOf(3).map(({ index }) => index), [3, 3]);
+  assertEquals(linksOf(7).map(({ index }) => index), [7, 7]);
 });

@@ -114,3 +114,21 @@ Deno.test("MulticastSockets tells a link that cannot send when it fails again, a
   assertEquals(faults, ["eth9: multicast cannot be sent: EADDRNOTAVAIL"]);
   sockets.close();
 });
+
+Deno.test("MulticastSockets says once that another program keeps the port to itself", async () => {
+  const faults: string[] = [];
+  const sockets = await MulticastSockets.open({
+    network: {
+      listenDatagram: () => {
+        throw new Deno.errors.AddrInUse("Address already in use (os error 98)");
+      },
+      interfaces: () => interfaces,
+    },
+    ...{ groups, port: 6771, host: undefined },
+    onPacket: () => {},
+    onFault: (name, why) => faults.push(`${name}: ${why}`),
+  });
+  await sockets.send(() => []);
+  assertEquals(faults, ["IPv4: port 6771 cannot be had: Address already in use"]);
+  sockets.close();
+});
