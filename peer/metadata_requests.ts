@@ -19,14 +19,10 @@ import {
   metadataStallMs,
   unwantedBytesMax,
 } from "../lib/limits.ts";
-import {
-  decodeMetadataMessage,
-  encodeMetadataReject,
-  encodeMetadataRequest,
-  type MetadataMessage,
-} from "../lib/wire/ut_metadata.ts";
+import { decodeMetadataMessage, encodeMetadataRequest, type MetadataMessage } from "../lib/wire/ut_metadata.ts";
 import type { ConnectionId } from "./events.ts";
 import { MetadataAssembly } from "./metadata_assembly.ts";
+import { rejectMetadataRequest } from "./metadata_share.ts";
 import type { PeerSession } from "./peer_session.ts";
 
 /** A peer that says it has the metadata. */
@@ -102,7 +98,7 @@ export class MetadataRequests {
   /** @throws ProtocolError when what the peer sends cannot be */
   onMessage(session: PeerSession, payload: Uint8Array, now: number): void {
     const message = decodeMetadataMessage(payload);
-    if (message?.kind === "request") return session.sendExtended("ut_metadata", encodeMetadataReject(message.part));
+    if (message?.kind === "request") return rejectMetadataRequest(session, message.part);
     const source = this.#sources.get(session);
     if (message === undefined || source === undefined || this.#isDone) return;
     const isNews = message.kind === "reject"

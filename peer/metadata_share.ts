@@ -4,9 +4,18 @@
  * The bytes are the torrent's own, shared and never copied whole. What waits for one peer is bounded in number, what
  * stands in its outbox in bytes, and what it gets in all by a few times the whole.
  */
+import { ProtocolError } from "../lib/errors.ts";
 import { metadataOutboxBytesMax, metadataRequestsMax, metadataServingsMax } from "../lib/limits.ts";
 import { encodeMetadataData, encodeMetadataReject, metadataPartCount } from "../lib/wire/ut_metadata.ts";
 import type { PeerSession } from "./peer_session.ts";
+
+/** @throws ProtocolError when the peer asks without end and takes nothing of what it is sent */
+export function rejectMetadataRequest(session: PeerSession, part: number): void {
+  if (session.outboxBytes >= metadataOutboxBytesMax) {
+    throw new ProtocolError("it asks for metadata and reads no answer");
+  }
+  session.sendExtended("ut_metadata", encodeMetadataReject(part));
+}
 
 /** What one peer wants and got. */
 interface Asker {
@@ -27,12 +36,13 @@ export class MetadataShare {
     this.#partCount = metadataPartCount(infoBytes.length);
   }
 
+  /** @throws ProtocolError as `rejectMetadataRequest` */
   onRequest(session: PeerSession, part: number): void {
     let asker = this.#askers.get(session);
     if (asker === undefined) this.#askers.set(session, asker = { waiting: [], givenCount: 0 });
     const allowedCount = metadataServingsMax * this.#partCount - asker.givenCount - asker.waiting.length;
     if (part >= this.#partCount || allowedCount <= 0 || asker.waiting.length >= metadataRequestsMax) {
-      return session.sendExtended("ut_metadata", encodeMetadataReject(part));
+      return rejectMetadataRequest(session, part);
     }
     asker.waiting.push(part);
     this.serve(session);
