@@ -122,3 +122,17 @@ interopTest("the numbers of files are those of aria2, padding or not", [aria2], 
     assertMatch(line, new RegExp(`^ *${number}\\|`));
   }
 });
+
+interopTest(
+  "libtorrent takes the rest when a file is taken away under our seeder, and finds no fault",
+  [libtorrent],
+  async () => {
+    await using scene = await Scene.open();
+    const { share: { torrent, payload }, seeder } = await seed(scene, localbt);
+    Deno.removeSync(join(payload.directory, kind.name, "second.bin"));
+    const directory = scene.newFolder("rest");
+    const peer = await libtorrent.start(scene, { mode: "download", torrent, directory, peers: [seeder.endpoint] });
+    await waitFor("eight pieces", async () => await peer.fetchedBytes() >= 8 * piece || undefined, deadlineMs);
+    assertEquals([...peer.protocolErrors(), ...seeder.protocolErrors()], []);
+  },
+);
