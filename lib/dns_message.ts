@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import codec from "dns-packet";
+import { readUint16 } from "./bytes.ts";
 import { canonicalHost } from "./endpoint.ts";
 import { ProtocolError } from "./errors.ts";
 
@@ -63,6 +64,8 @@ const { decode, encode } = codec as {
 };
 
 const authoritative = 1 << 10;
+/** Bytes of the header, and at least of a question (a root name, type, class) and of a record (TTL and length too). */
+const [headerLength, questionLengthMin, recordLengthMin] = [12, 5, 11];
 
 /**
  * Reads a message.
@@ -70,6 +73,7 @@ const authoritative = 1 << 10;
  * @throws ProtocolError when it is none
  */
 export function decodeDns(bytes: Uint8Array): DnsMessage {
+  checkCounts(bytes);
   let raw: RawMessage;
   try {
     raw = decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
@@ -84,6 +88,16 @@ export function decodeDns(bytes: Uint8Array): DnsMessage {
     authorities: readRecords(raw.authorities),
     additionals: readRecords(raw.additionals),
   };
+}
+
+/** dns-packet makes room for as many records as the header tells of, however few bytes follow. @throws ProtocolError */
+function checkCounts(bytes: Uint8Array): void {
+  if (bytes.length < headerLength) throw new ProtocolError("not a DNS message: it is too short");
+  const questionCount = readUint16(bytes, 4);
+  const recordCount = readUint16(bytes, 6) + readUint16(bytes, 8) + readUint16(bytes, 10);
+  if (headerLength + questionLengthMin * questionCount + recordLengthMin * recordCount > bytes.length) {
+    throw new ProtocolError("not a DNS message: it tells of more records than it can hold");
+  }
 }
 
 /** The bytes of a message. */

@@ -80,6 +80,14 @@ Deno.test("decodeDns() refuses names that lead around in a circle", () => {
   assertThrows(() => decodeDns(parseHex(pair)!), ProtocolError);
 });
 
+Deno.test("decodeDns() refuses a header that tells of more records than the message can hold", () => {
+  for (const at of [4, 6, 8, 10]) {
+    const bytes = avahiQuestion.slice();
+    bytes[at] = 0xff;
+    assertThrows(() => decodeDns(bytes), ProtocolError, "more records");
+  }
+});
+
 Deno.test("decodeDns() throws nothing but ProtocolError, at every length and however the bytes are changed", () => {
   for (const bytes of [zeroconfAnswer, avahiQuestion]) {
     for (let length = 0; length < bytes.length; length++) attempt(bytes.subarray(0, length));
