@@ -24,8 +24,8 @@ const timesBoundMax = 1.3;
 const firstByteMax = 1.5;
 /** What a share may cost that nobody takes from. */
 const [idlePercentMax, residentMax] = [0.5, 100];
-/** Seconds after the last taker has gone until a share counts as idle. */
-const settleSeconds = 5;
+/** Seconds until a share has said all that it says at its start, and after its last taker has gone until it is idle. */
+const settleSeconds = 4;
 
 /** What a part has to be told. */
 interface Size {
@@ -44,7 +44,8 @@ export async function benchLan({ rounds, length, idleSeconds }: Size): Promise<R
       { name: "get NAME, first piece there", isOurs: true, absence, run: runFirstPiece },
     ]),
     ...await contest({ part: "lan", rounds: 1 }, [
-      { name: "share, idle", isOurs: true, absence, run: () => runIdle(idleSeconds) },
+      { name: "share, before anybody takes it", isOurs: true, absence, run: () => runIdle(idleSeconds, 0) },
+      { name: "share, after one has taken it", isOurs: true, absence, run: () => runIdle(idleSeconds, 1) },
     ]),
     ...await benchSwarm(rounds, length, absence),
   ];
@@ -81,21 +82,24 @@ async function runFirstPiece(): Promise<Sample> {
   const lan = await Lan.open(scene);
   const giver = await share(scene, await lan.addHost(cable), singleFile(8 * MiB, MiB / 4, 12));
   const host = await lan.addHost(cable);
+  await pause(settleSeconds);
   const startedAt = performance.now();
   const { child } = new Taker(scene, host, giver, ["get", giver.payload.name]);
   await eventOf(child, "piece", deadlineMs);
-  const seconds = (performance.now() - startedAt) / 1000;
+  const seconds = secondsSince(startedAt);
   return { seconds, firstPieceSeconds: seconds };
 }
 
-/** A share that one host has taken, and that nobody wants any more. */
-async function runIdle(idleSeconds: number): Promise<Sample> {
+/** A share that nobody wants, or nobody any more. */
+async function runIdle(idleSeconds: number, goneCount: number): Promise<Sample> {
   await using scene = await openBenchScene();
   const lan = await Lan.open(scene);
   const giver = await share(scene, await lan.addHost(cable), singleFile(64 * MiB, MiB / 4, 13));
-  const taker = new Taker(scene, await lan.addHost(cable), giver, ["get", giver.payload.name]);
-  await taker.finished();
-  await taker.child.stop();
+  for (const host of await addHosts(lan, goneCount)) {
+    const taker = new Taker(scene, host, giver, ["get", giver.payload.name]);
+    await taker.finished();
+    await taker.child.stop();
+  }
   const meter = new Meter(giver.child.pid);
   try {
     await pause(settleSeconds);
@@ -118,12 +122,12 @@ async function runSwarm(length: number): Promise<Sample> {
   const lan = await Lan.open(scene);
   const giver = await share(scene, await lan.addHost(cable), singleFile(length, MiB / 4, 11));
   const hosts = await addHosts(lan, takerCount);
+  await pause(settleSeconds);
   const startedAt = performance.now();
-  const copies = await copiesSent(
-    giver,
-    hosts.map((host) => new Taker(scene, host, giver, ["get", giver.payload.name])),
-  );
-  return sampleOf(startedAt, length, copies);
+  const takers = hosts.map((host) => new Taker(scene, host, giver, ["get", giver.payload.name]));
+  await Promise.all(takers.map((taker) => taker.done()));
+  const seconds = secondsSince(startedAt);
+  return sampleOf(seconds, length, await copiesSent(giver, takers));
 }
 
 /** The same with curl, from Python's web server. */
@@ -140,15 +144,18 @@ async function runWeb(length: number, count: number): Promise<Sample> {
   await waitFor("the web server", () => hosts[0]?.run("curl", "-sf", url).catch(() => undefined), deadlineMs);
   const startedAt = performance.now();
   await Promise.all(hosts.map((host) => fetchFile(scene, host, url + payload.name)));
-  return sampleOf(startedAt, length, await source.sentBytes() / length);
+  return sampleOf(secondsSince(startedAt), length, await source.sentBytes() / length);
 }
 
 async function fetchFile(scene: Scene, host: LanHost, url: string): Promise<void> {
   await host.run("curl", "-sf", "--output", join(scene.newFolder("target"), "file"), url);
 }
 
-function sampleOf(startedAt: number, length: number, copies: number): Sample {
-  const seconds = (performance.now() - startedAt) / 1000;
+function secondsSince(startedAt: number): number {
+  return (performance.now() - startedAt) / 1000;
+}
+
+function sampleOf(seconds: number, length: number, copies: number): Sample {
   return { seconds, timesBound: seconds * cableRate / length, copiesSent: copies };
 }
 

@@ -97,11 +97,17 @@ export class Taker {
     await eventOf(this.child, "progress", deadlineMs, ({ bytes }) => Number(bytes) >= count);
   }
 
-  /** Waits for its end and compares every byte. @returns what its `done` says */
-  async finished(): Promise<{ downloadedBytes: number }> {
+  /** Waits until it says that it has all. @returns bytes that it got from others */
+  async done(): Promise<{ downloadedBytes: number }> {
     const { downloadedBytes } = await eventOf(this.child, "done", deadlineMs);
-    assertHoldsPayload(this.#payload, this.target);
     return { downloadedBytes: Number(downloadedBytes) };
+  }
+
+  /** The same, and compares every byte. */
+  async finished(): Promise<{ downloadedBytes: number }> {
+    const done = await this.done();
+    assertHoldsPayload(this.#payload, this.target);
+    return done;
   }
 }
 
