@@ -376,6 +376,8 @@ export const socketsMax = 4000;
 export const unroutedConnectionsMax = 1000;
 /** Bytes of pieces that a storage keeps in memory for its uploads: dozens of peers' places in a torrent of 1 MiB pieces. */
 export const pieceCacheBytes = 24 * MiB;
+/** Milliseconds without any upload after which that memory is given back: a share waits all day. */
+export const cacheRestMs = 10_000;
 /** Bytes of reads for uploads that are under way at once: with the cache, the most memory that uploads take. */
 export const pieceReadBytesMax = 8 * MiB;
 /** Bytes of one read for an upload: large enough that a read costs little beside its bytes (1 MiB in 0.1 ms). */

@@ -29,6 +29,8 @@ import { WebSeeds } from "./web_seeds.ts";
 
 /** Milliseconds between two looks at deadlines, addresses and turns. */
 const upkeepMs = 500;
+/** The same while nobody is here and nothing is missing: a share waits all day. */
+const restUpkeepMs = 2_000;
 
 export class Torrent {
   readonly infoHash: InfoHash;
@@ -213,6 +215,7 @@ export class Torrent {
   // Connections
 
   #onConnected(input: Extract<Input, { kind: "connected" }>): void {
+    this.#upkeepAt = Math.min(this.#upkeepAt, this.#now + upkeepMs);
     const session = this.#roster.admit(input, this.#now);
     if (this.#isStopped && session !== undefined) this.#close(session, "the transfer ends");
     else session?.sendHandshake(this.#options);
@@ -320,7 +323,8 @@ export class Torrent {
     if (this.#downloader.wakeAt(this.#now) <= this.#now) this.#downloader.fillAll(this.#now);
     if (this.#webSeeds.wakeAt(this.#now) <= this.#now) this.#webSeeds.fill(this.#now);
     if (this.#now < this.#upkeepAt || this.#isStopped) return;
-    this.#upkeepAt = this.#now + upkeepMs;
+    const isAtRest = this.isComplete && this.#roster.sessions.size === 0;
+    this.#upkeepAt = this.#now + (isAtRest ? restUpkeepMs : upkeepMs);
     this.#checkDeadlines();
     this.#uploader.runRound(this.#now, this.#availability.wantsNothing);
     this.#downloader.fillAll(this.#now);

@@ -28,7 +28,7 @@ const firstPort = 6881;
 const portTries = 100;
 /** The clock never ticks faster, nor slower, than this. */
 const tickMinMs = 2;
-const tickMaxMs = 1_000;
+const tickMaxMs = 2_000;
 
 export class Engine implements LinkHost {
   /** The TCP port that peers reach us on. */

@@ -101,6 +101,15 @@ export class PieceCache {
     return cut(extent.bytes, begin - start, length);
   }
 
+  /** Gives all memory back to the system, at once: to be called when nobody asks for anything any more. */
+  rest(): void {
+    if (this.#reads.size > 0) return;
+    // Nothing would be made for hours that lets the garbage collector run; what is transferred is free now.
+    for (const { bytes } of this.#extents.values()) bytes.buffer.transfer(0);
+    for (const { buffer } of this.#spares) buffer.transfer(0);
+    this.#forget();
+  }
+
   /** A range that lies in more than one extent, copied together. */
   async #join(piece: PieceIndex, begin: number, length: number): Promise<Bytes> {
     const joined = new Uint8Array(length);
@@ -223,8 +232,12 @@ export class PieceCache {
   #resize(extentLength: number): void {
     this.#extentLength = Math.ceil(extentLength);
     this.#extentsPerPiece = Math.ceil(this.#layout.pieceLength / this.#extentLength);
-    this.#extents.clear();
     this.#reads.clear();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#extents.clear();
     this.#spares.length = 0;
     this.#cachedBytes = 0;
     this.#newestKey = -1;

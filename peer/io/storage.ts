@@ -262,6 +262,11 @@ export class Storage {
     return this.#cache.get(piece, begin, length);
   }
 
+  /** Nobody asks for blocks any more: their memory is given back. */
+  restCache(): void {
+    this.#cache.rest();
+  }
+
   /** The piece could not be read: it counts as missing. */
   forget(piece: PieceIndex): void {
     this.have.clear(piece);

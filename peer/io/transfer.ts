@@ -4,7 +4,7 @@
 import { reasonOf } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import { isLoss } from "../../lib/io/disk_error.ts";
-import { resumeSaveMs } from "../../lib/limits.ts";
+import { cacheRestMs, resumeSaveMs } from "../../lib/limits.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
 import type { Storage, StoreResult } from "./storage.ts";
@@ -33,6 +33,8 @@ export class Transfer implements LinkOwner, WebTaker {
   readonly #stores = new Set<Promise<void>>();
   #savedAt: number;
   #hasUnsaved = false;
+  /** When blocks were last asked for; Infinity while none are in memory. */
+  #readAt = Infinity;
 
   /** @param link with the connections that a MetadataFetch made; a new one if left out */
   constructor({ torrent, storage, webSeeds, host, link, onEvent }: {
@@ -71,6 +73,10 @@ export class Transfer implements LinkOwner, WebTaker {
   // For the link
 
   onTick(): void {
+    if (this.#host.now() - this.#readAt > cacheRestMs) {
+      this.#readAt = Infinity;
+      this.#storage.restCache();
+    }
     if (this.#hasUnsaved && this.#host.now() - this.#savedAt >= resumeSaveMs) this.#saveResume();
   }
 
@@ -120,6 +126,7 @@ export class Transfer implements LinkOwner, WebTaker {
   // Disk
 
   #readBlocks(connection: ConnectionId, ranges: readonly CheckedBlockRange[]): void {
+    this.#readAt = this.#host.now();
     const reads = this.#read(ranges);
     if (reads.some(isPending)) return void this.#awaitBlocks(connection, ranges, reads);
     this.apply({ kind: "blocksRead", connection, ranges, blocks: reads as Uint8Array[] });

@@ -187,6 +187,18 @@ Deno.test("Torrent announces itself, tells of its end once, and says farewell", 
   assertEquals(stage.effectsOf("announce").at(-1)!.call.request.downloaded, 1_000_001);
 });
 
+Deno.test("Torrent that is whole and has no visitor wakes less often, until one comes", () => {
+  const stage = new TorrentStage(content, { have: Bitfield.full(content.layout.pieceCount) });
+  const untilWake = () => stage.torrent.wakeAt(stage.now) - stage.now;
+  stage.apply({ kind: "tick" });
+  assertEquals(untilWake(), 2_000);
+  stage.connect();
+  assertEquals(untilWake(), 500);
+  const leecher = new TorrentStage(content);
+  leecher.apply({ kind: "tick" });
+  assertEquals(leecher.torrent.wakeAt(leecher.now) - leecher.now, 500);
+});
+
 Deno.test("Torrent ignores inputs about connections that are gone", () => {
   const stage = new TorrentStage(content, { have: Bitfield.full(11) });
   stage.isDiskAutomatic = false;

@@ -182,3 +182,20 @@ Deno.test("PieceCache bounds what one turn reads at once, and reads the rest by 
   const first = await Promise.all(views.map(async (view) => (await view)[0]));
   assertEquals(first.slice(atOnce), first.map((_, i) => i * 16 % 256).slice(atOnce));
 });
+
+Deno.test("PieceCache.rest() gives its memory back, not while a read is under way, and reads anew later", async () => {
+  const source = new FakeDisk({ isFast: true });
+  const layout = new Layout({ pieceLength: 256 * KiB, fileLengths: [MiB] });
+  const cache = new PieceCache({ layout, source });
+  const view = cache.get(piece(1), 0, block);
+  assertInstanceOf(view, Uint8Array);
+  cache.rest();
+  assertEquals([cache.memoryBytes, view.length], [0, 0]);
+  assertEquals((await cache.get(piece(1), 0, block))[0], 16);
+  assertEquals(source.reads.length, 2);
+
+  const slow = new PieceCache({ layout, source: new FakeDisk() });
+  const pending = slow.get(piece(1), 0, block);
+  slow.rest();
+  assertEquals((await pending)[0], 16);
+});
