@@ -78,3 +78,14 @@ export function sampleOf(pieces: readonly number[]): number[] {
   const step = (pieces.length - 1) / (resumeSampleCount - 1);
   return Array.from({ length: resumeSampleCount }, (_, i) => pieces[Math.round(i * step)]);
 }
+
+/** A PieceStatus for each piece where every file that has its full length is believed, without hashing. */
+export function assumedStatuses(metainfo: Metainfo, states: readonly FileState[]): Uint8Array {
+  const statuses = new Uint8Array(metainfo.pieceCount).fill(PieceStatus.good);
+  metainfo.files.forEach((file, i) => {
+    const pieces = metainfo.layout.piecesOfFile(i);
+    if (pieces === undefined || !isOnDisk(file) || states[i].length >= file.length) return;
+    statuses.fill(PieceStatus.absent, pieces.first, pieces.last + 1);
+  });
+  return statuses;
+}

@@ -29,7 +29,7 @@ import { DiskPace } from "./disk_pace.ts";
 import { refuseForeign } from "./foreign_files.ts";
 import { PartFile } from "./part_file.ts";
 import { PieceCache } from "./piece_cache.ts";
-import { planCheck, runsOf, sampleOf, vouchedFiles } from "./piece_check.ts";
+import { assumedStatuses, planCheck, runsOf, sampleOf, vouchedFiles } from "./piece_check.ts";
 import { flushFiles, ResumeFile } from "./resume_file.ts";
 import { FileSelection } from "../file_selection.ts";
 import type { ResumeState } from "../resume.ts";
@@ -164,10 +164,7 @@ export class Storage {
     const scattered = this.#part === undefined
       ? []
       : await checkAside(this.#part, { files: this.#files, statuses, pieceLength, signal });
-    for (let piece = 0; piece < statuses.length; piece++) {
-      if (statuses[piece] === PieceStatus.good) this.have.set(piece);
-      else this.have.clear(piece);
-    }
+    this.#believe(statuses);
     const missingBytes = this.#selection.pieces.countMissingFrom(this.have) * pieceLength;
     this.#storesAtOnce = missingBytes <= bytesWorthAWorker || pieceLength <= pieceBytesStoredAtOnce;
     if (mode === "download") await this.#prepare(statuses, scattered, signal);
@@ -200,14 +197,11 @@ export class Storage {
 
   /** Believes in every file that has its full length, without hashing (`--no-verify`). */
   assumeWhole(): Bitfield {
-    const { metainfo } = this.#options;
     this.#look();
-    const statuses = new Uint8Array(metainfo.pieceCount).fill(PieceStatus.good);
-    metainfo.files.forEach((file, i) => {
-      const pieces = metainfo.layout.piecesOfFile(i);
-      if (pieces === undefined || !isOnDisk(file) || this.#states[i].length >= file.length) return;
-      statuses.fill(PieceStatus.absent, pieces.first, pieces.last + 1);
-    });
+    return this.#believe(assumedStatuses(this.#options.metainfo, this.#states));
+  }
+
+  #believe(statuses: Uint8Array): Bitfield {
     statuses.forEach((status, piece) => {
       if (status === PieceStatus.good) this.have.set(piece);
       else this.have.clear(piece);
