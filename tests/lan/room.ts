@@ -23,7 +23,11 @@ export interface Giver {
 
 /** A host that runs `share`; `port` is that of its page. */
 export async function share(scene: Scene, host: LanHost, kind: PayloadKind): Promise<Giver & { port: number }> {
-  const payload = writePayload(kind, scene.newFolder("data"));
+  return await sharePayload(scene, host, writePayload(kind, scene.newFolder("data")));
+}
+
+/** The same with a payload that takers know already: those who wait for its name all begin at the same moment. */
+export async function sharePayload(scene: Scene, host: LanHost, payload: Payload): Promise<Giver & { port: number }> {
   const child = startLocalbt(scene, ["share", join(payload.directory, payload.name), "--json"], host);
   const { port } = await eventOf(child, "ready", readyMs);
   return { host, payload, child, port: Number(port) };
@@ -68,7 +72,7 @@ export class Taker {
   child: Child;
 
   /** @param words the command and what tells it from where: `["get"]`, `["get", "10.77.0.1"]` */
-  constructor(scene: Scene, host: LanHost, { payload }: Giver, words: readonly string[]) {
+  constructor(scene: Scene, host: LanHost, { payload }: Pick<Giver, "payload">, words: readonly string[]) {
     this.#scene = scene;
     this.host = host;
     this.#payload = payload;

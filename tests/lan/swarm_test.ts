@@ -3,21 +3,22 @@ import { testOn } from "../interop/installed.ts";
 import { Lan } from "../interop/lan.ts";
 import type { HostOptions, LanHost } from "../interop/lan_host.ts";
 import { linkRates, networkNamespaces, packetFilter } from "../interop/network_tools.ts";
-import { singleFile } from "../interop/payload.ts";
+import { type PayloadKind, singleFile, writePayload } from "../interop/payload.ts";
 import { Scene } from "../interop/scene.ts";
-import { copiesSent, type Giver, seedBesideTracker, share, Taker } from "./room.ts";
+import { copiesSent, type Giver, seedBesideTracker, share, sharePayload, Taker } from "./room.ts";
 
 const needs = [networkNamespaces, linkRates];
-/** The source's cable is what all wait for. */
-const cable: HostOptions = { upMbit: 100, downMbit: 1000 };
+const fastCable: HostOptions = { upMbit: 100, downMbit: 1000 };
+/** The source's cable is what all wait for, long enough that it does not matter who of them has started first. */
+const cable: HostOptions = { upMbit: 40, downMbit: 1000 };
 const length = 16_000_000;
 const kind = singleFile(length, 256 * 1024, 11);
 /** What a swarm has to stay below where a plain server sends as many copies as there are hosts. */
 const fewCopies = 2.5;
 
-async function addHosts(lan: Lan, count: number): Promise<LanHost[]> {
+async function addHosts(lan: Lan, count: number, options = cable): Promise<LanHost[]> {
   const hosts = [];
-  for (let i = 0; i < count; i++) hosts.push(await lan.addHost(cable));
+  for (let i = 0; i < count; i++) hosts.push(await lan.addHost(options));
   return hosts;
 }
 
@@ -25,11 +26,19 @@ function takeAll(scene: Scene, hosts: readonly LanHost[], giver: Giver, words: r
   return hosts.map((host) => new Taker(scene, host, giver, words));
 }
 
+/** Hosts that know a name look for it before it is there, so that all of them begin with it. */
+async function shareByName(scene: Scene, from: LanHost, hosts: readonly LanHost[], kind: PayloadKind) {
+  const payload = writePayload(kind, scene.newFolder("data"));
+  const words = ["get", payload.name, "--timeout", "60s"];
+  const takers = hosts.map((host) => new Taker(scene, host, { payload }, words));
+  return { giver: await sharePayload(scene, from, payload), takers };
+}
+
 testOn(needs, "four hosts that know no address cost the source hardly more than one", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
-  const giver = await share(scene, await lan.addHost(cable), singleFile(64_000_000, 256 * 1024, 12));
-  const takers = takeAll(scene, await addHosts(lan, 4), giver, ["get", giver.payload.name]);
+  const [source, ...others] = await addHosts(lan, 5, fastCable);
+  const { giver, takers } = await shareByName(scene, source, others, singleFile(64_000_000, 256 * 1024, 12));
   // the time bound of the whole swarm, told without a clock: what has to leave the source is what all wait for
   assertLess(await copiesSent(giver, takers), 1.3);
 });
@@ -46,9 +55,9 @@ testOn([...needs, packetFilter], "hosts without multicast are told the source's 
 testOn([...needs, packetFilter], "a host that lets nobody in gets everything, and gives too", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
-  const giver = await share(scene, await lan.addHost(cable), kind);
+  const [source, ...others] = await addHosts(lan, 4);
   const locked = await lan.addHost({ ...cable, onlyDials: true });
-  const takers = takeAll(scene, [locked, ...await addHosts(lan, 3)], giver, ["get", giver.payload.name]);
+  const { giver, takers } = await shareByName(scene, source, [locked, ...others], kind);
   assertLess(await copiesSent(giver, takers), fewCopies);
   assertGreater(await locked.sentBytes(), length / 5);
 });
@@ -56,8 +65,8 @@ testOn([...needs, packetFilter], "a host that lets nobody in gets everything, an
 testOn(needs, "a host that is killed goes on from where it was", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
-  const giver = await share(scene, await lan.addHost(cable), kind);
-  const [leaver, ...others] = takeAll(scene, await addHosts(lan, 4), giver, ["get", giver.payload.name]);
+  const [source, ...hosts] = await addHosts(lan, 5);
+  const { giver, takers: [leaver, ...others] } = await shareByName(scene, source, hosts, kind);
   assert(leaver);
   await leaver.hasBytes(length / 3);
   await leaver.kill();
@@ -69,8 +78,8 @@ testOn(needs, "a host that is killed goes on from where it was", async () => {
 testOn(needs, "a host whose cable was pulled goes on when it is back", async () => {
   await using scene = await Scene.open();
   const lan = await Lan.open(scene);
-  const giver = await share(scene, await lan.addHost(cable), kind);
-  const [leaver, ...others] = takeAll(scene, await addHosts(lan, 4), giver, ["get", giver.payload.name]);
+  const [source, ...hosts] = await addHosts(lan, 5);
+  const { giver, takers: [leaver, ...others] } = await shareByName(scene, source, hosts, kind);
   assert(leaver);
   await leaver.hasBytes(length / 3);
   await leaver.host.unplug();
@@ -83,8 +92,8 @@ for (const addressing of ["ipv6", "link-local"] as const) {
   testOn(needs, `hosts without IPv4 share: ${addressing}`, async () => {
     await using scene = await Scene.open();
     const lan = await Lan.open(scene, { addressing });
-    const giver = await share(scene, await lan.addHost(cable), kind);
-    const takers = takeAll(scene, await addHosts(lan, 3), giver, ["get", giver.payload.name]);
+    const [source, ...others] = await addHosts(lan, 4);
+    const { giver, takers } = await shareByName(scene, source, others, kind);
     assertLess(await copiesSent(giver, takers), fewCopies);
   });
 }
