@@ -236,6 +236,8 @@ export const udpRequestBytesMax = 4 * KiB;
 export const udpIdAcceptedSeconds = 120;
 /** Milliseconds that a client uses an id (BEP 15). */
 export const udpIdUsedMs = 60_000;
+/** Bytes of the longest datagram there is. */
+export const datagramBytesMax = 64 * KiB;
 /** Milliseconds that a client's socket stays open for the next announce: no longer than an id is used. */
 export const udpIdleMs = udpIdUsedMs;
 /** Replies of the UDP tracker that may wait for their socket; above it no further packet is read. */
@@ -342,6 +344,8 @@ export const pinAddressesMax = 1_000;
 /** Exchanges that have begun and not ended, and the milliseconds that they may take. */
 export const pinExchangesMax = 32;
 export const pinExchangeMs = 15_000;
+/** Bytes of the answer to the first request of an exchange: some 700 are usual. */
+export const pinAnswerBytesMax = 4 * KiB;
 /** Addresses that have shown that they know the PIN. */
 export const pinAdmittedMax = 4_096;
 /** Characters of a PIN: at least, so that guessing takes years, and at most. */
@@ -349,6 +353,10 @@ export const pinCharsMin = 4;
 export const pinCharsMax = 100;
 /** Files of a share that its page names. */
 export const pageFilesMax = 100;
+/** Visitors of a share that are remembered, so that each is told of once. */
+export const visitorsMax = 10_000;
+/** Files of a share above which no look is taken whether they changed: it would stop everything else for too long. */
+export const watchedFilesMax = 20_000;
 
 // The disk (lib/io, peer/io)
 

@@ -4,11 +4,8 @@ import { latin1FromBytes } from "../../lib/bytes.ts";
 import { ProtocolError, UserError } from "../../lib/errors.ts";
 import { httpGet } from "../../lib/io/http_get.ts";
 import type { Network } from "../../lib/io/network.ts";
-import { KiB, torrentBytesMax } from "../../lib/limits.ts";
+import { KiB, pinAnswerBytesMax, torrentBytesMax } from "../../lib/limits.ts";
 import { pinPaths, pinTerms, unseal } from "./pin.ts";
-
-/** Bytes of an answer to the first request. */
-const answerBytesMax = 4 * KiB;
 
 /**
  * Fetches the torrent of a share that needs a PIN.
@@ -23,7 +20,7 @@ export async function fetchSealedTorrent(
   await ready;
   const ask = (path: string, bytesMax: number) => httpGet(network, { host, port, path, bytesMax, signal });
   const { clientLoginState, startLoginRequest } = client.startLogin({ password });
-  const begun = await ask(`${pinPaths.start}?m=${startLoginRequest}`, answerBytesMax);
+  const begun = await ask(`${pinPaths.start}?m=${startLoginRequest}`, pinAnswerBytesMax);
   refuse(begun.status);
   const [, id, loginResponse] = /^([0-9a-f]{32}) ([\w-]+)\n$/.exec(latin1FromBytes(begun.body)) ?? [];
   if (id === undefined) throw new ProtocolError("it does not understand PINs");

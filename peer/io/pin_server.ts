@@ -122,21 +122,22 @@ export class PinServer {
     const torrent = torrentOf(Number(values.get("share")));
     if (exchange === undefined || exchange.host !== host || exchange.expiresAt <= this.#options.now()) return wrong;
     const { identifiers } = pinTerms;
+    let sessionKey: string;
     try {
-      const { sessionKey } = server.finishLogin({
+      ({ sessionKey } = server.finishLogin({
         finishLoginRequest: values.get("m") ?? "",
         serverLoginState: exchange.state,
         identifiers,
-      });
-      this.#gate.giveBack(host, this.#options.now());
-      if (this.#admitted.size < pinAdmittedMax) this.#admitted.add(host);
-      if (torrent === undefined) {
-        return { status: 404, contentType: "text/plain", body: bytesFromLatin1("no such share\n") };
-      }
-      return { status: 200, contentType: "application/octet-stream", body: sealedBody(sessionKey, torrent) };
+      }));
     } catch {
-      return wrong;
+      return wrong; // the library throws for a wrong PIN and for what is no message alike
     }
+    this.#gate.giveBack(host, this.#options.now());
+    if (this.#admitted.size < pinAdmittedMax) this.#admitted.add(host);
+    if (torrent === undefined) {
+      return { status: 404, contentType: "text/plain", body: bytesFromLatin1("no such share\n") };
+    }
+    return { status: 200, contentType: "application/octet-stream", body: sealedBody(sessionKey, torrent) };
   }
 }
 

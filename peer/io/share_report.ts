@@ -3,14 +3,12 @@ import type { Context } from "../../lib/cli/context.ts";
 import { clipText, formatCount, formatRate, formatSize, safeText, widthOfText } from "../../lib/cli/text.ts";
 import { parseEndpoint } from "../../lib/endpoint.ts";
 import { reasonOf } from "../../lib/errors.ts";
+import { visitorsMax } from "../../lib/limits.ts";
 import type { MadeShare } from "./made_share.ts";
 import { PeerReport } from "./peer_report.ts";
 import { waitForSeedingEnd } from "./seeding_end.ts";
 import type { ShareAnnounce } from "./share_tracker.ts";
 import type { Transfer, TransferEvent } from "./transfer.ts";
-
-/** Visitors that are remembered, so that each is told of once. */
-const visitorsMax = 10_000;
 
 /** How it goes. */
 interface ShareProgress {

@@ -3,13 +3,12 @@
  * piece, and cannot tell why.
  */
 import { UserError } from "../../lib/errors.ts";
+import { watchedFilesMax } from "../../lib/limits.ts";
 import type { MadeShare } from "./made_share.ts";
 
 /** Milliseconds between two looks at least, and for each file: a look takes some 5 µs a file. */
 const lookMs = 10_000;
 const fileMs = 10;
-/** Files above which no look is taken: it would stop everything else for too long. */
-const filesMax = 20_000;
 
 /**
  * Watches until `stop`.
@@ -24,7 +23,7 @@ export function watchShares(
     everyMs?: number;
   },
 ): void {
-  const watched = new Set(shares.filter(({ files }) => files.length <= filesMax));
+  const watched = new Set(shares.filter(({ files }) => files.length <= watchedFilesMax));
   const fileCount = [...watched].reduce((sum, { files }) => sum + files.length, 0);
   const timer = setInterval(() => {
     for (const share of watched) {

@@ -7,10 +7,7 @@ import { replyTransactionId } from "../../lib/announce/udp_reply.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import { canonicalHost, type Endpoint } from "../../lib/endpoint.ts";
 import type { DatagramSocket, Network } from "../../lib/io/network.ts";
-import { udpIdleMs } from "../../lib/limits.ts";
-
-/** Bytes of the longest datagram there is. */
-const datagramBytesMax = 65_536;
+import { datagramBytesMax, udpIdleMs } from "../../lib/limits.ts";
 
 interface Waiting {
   readonly tracker: Endpoint;

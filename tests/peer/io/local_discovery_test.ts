@@ -12,7 +12,8 @@ const interfaces = [{ name: "eth0", address: "203.0.113.5", netmask: "255.255.25
 /** A group's socket whose packets come from the test. */
 class FakeSocket {
   readonly #waiting: ((packet: [Uint8Array, Deno.NetAddr]) => void)[] = [];
-  readonly #reading = Promise.withResolvers<void>();
+  /** Settled while a packet is wanted. */
+  #reading = Promise.withResolvers<void>();
   #fail = (_reason: Error) => {};
 
   joinMulticastV4(): Promise<void> {
@@ -30,8 +31,9 @@ class FakeSocket {
   /** Hands over a packet and waits until the next is wanted. */
   async deliver(hostname: string, bytes: Uint8Array): Promise<void> {
     await this.#reading.promise;
+    this.#reading = Promise.withResolvers();
     this.#waiting.shift()!([bytes, { transport: "udp", hostname, port: 6771 }]);
-    while (this.#waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    await this.#reading.promise;
   }
 
   close(): void {
