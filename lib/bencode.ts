@@ -8,7 +8,7 @@
  */
 import type { Bytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
-import { bencodeDepthMax, bencodeDigitsMax, bencodeKeyBytesMax, bencodeTokensMax } from "./limits.ts";
+import { bencodeDepthMax, bencodeDigitsMax, bencodeKeyBytesMax, bencodeTokensMax } from "./limits/torrent_file.ts";
 
 /** The bytes [start, end) of the input that a value was read from. */
 interface Span {

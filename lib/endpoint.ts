@@ -7,7 +7,7 @@
  */
 import { type Bytes, readUint16, writeUint16 } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
-import { hostCharsMax } from "./limits.ts";
+import { hostCharsMax } from "./limits/torrent_file.ts";
 
 /** An address that can be dialled; `host` is canonical IP text, `port` is 1 to 65535. */
 export interface Endpoint {

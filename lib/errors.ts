@@ -19,7 +19,7 @@ export const ExitCode = {
 } as const;
 export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 
-/** Foreign bytes broke a rule of a BEP, a bound of limits.ts, or a format; the message says which, without the bytes. */
+/** Foreign bytes broke a rule of a BEP, a bound of lib/limits, or a format; the message says which, without the bytes. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 }

@@ -6,7 +6,7 @@
  * download folder; that no link on the disk leads out is left to peer/io/storage.ts.
  */
 import { ProtocolError } from "./errors.ts";
-import { nameBytesMax, pathDepthMax } from "./limits.ts";
+import { nameBytesMax, pathDepthMax } from "./limits/torrent_file.ts";
 
 /** Where a file of a torrent lies below the download folder. */
 export interface SafePath {

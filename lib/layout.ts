@@ -5,7 +5,7 @@
  * last may be shorter), each cut into blocks of 16 KiB (the last of a piece may be shorter). A file may be empty.
  */
 import type { PieceIndex } from "./ids.ts";
-import { blockLength } from "./limits.ts";
+import { blockLength } from "./limits/wire.ts";
 
 /** A part of one file: `length` bytes at `fileOffset`, which lie `rangeOffset` bytes into the range that was asked for. */
 export interface FileSpan {

@@ -8,7 +8,7 @@
 import { type Bytes, bytesFromLatin1, latin1FromBytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
 import { type InfoHash, parseInfoHash } from "./ids.ts";
-import { localDiscoveryBytesMax, localDiscoveryCookieCharsMax } from "./limits.ts";
+import { localDiscoveryBytesMax, localDiscoveryCookieCharsMax } from "./limits/discovery.ts";
 
 /** The groups of BEP 14, for each family, and their port. */
 export const localDiscoveryGroups = { 4: "239.192.152.143", 6: "ff15::efc0:988f" } as const;

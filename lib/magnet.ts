@@ -9,7 +9,7 @@ import { formatEndpoint, parseHostPort } from "./endpoint.ts";
 import { ProtocolError } from "./errors.ts";
 import { safePart } from "./file_path.ts";
 import { type InfoHash, infoHashFromBytes, parseInfoHash } from "./ids.ts";
-import { fileCountMax, magnetCharsMax, magnetPeerCountMax, urlCountMax } from "./limits.ts";
+import { fileCountMax, magnetCharsMax, magnetPeerCountMax, urlCountMax } from "./limits/torrent_file.ts";
 import { parseTrackerUrl, parseWebSeedUrl } from "./remote_url.ts";
 
 export interface Magnet {

@@ -22,7 +22,7 @@ import { ProtocolError } from "./errors.ts";
 import { mapFilePaths, safePart } from "./file_path.ts";
 import { idLength, type InfoHash, infoHashFromBytes, type PieceIndex } from "./ids.ts";
 import { Layout } from "./layout.ts";
-import { fileCountMax, pieceCountMax, pieceLengthMax, torrentBytesMax, urlCountMax } from "./limits.ts";
+import { fileCountMax, pieceCountMax, pieceLengthMax, torrentBytesMax, urlCountMax } from "./limits/torrent_file.ts";
 import { parseTrackerUrl, parseWebSeedUrl } from "./remote_url.ts";
 
 /** One file, in the torrent's order. */

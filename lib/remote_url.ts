@@ -3,7 +3,7 @@
  *
  * A URL is kept in its own words, trimmed; one with control characters, or of another scheme, is not kept at all.
  */
-import { urlCharsMax } from "./limits.ts";
+import { urlCharsMax } from "./limits/torrent_file.ts";
 
 /** A tracker's URL; undefined when it is not one that can be asked. BEP 3, BEP 15. */
 export function parseTrackerUrl(text: string): string | undefined {

@@ -6,7 +6,8 @@
  */
 import { ProtocolError } from "./errors.ts";
 import { type InfoHash, parseInfoHash } from "./ids.ts";
-import { listedSharesMax, nameBytesMax } from "./limits.ts";
+import { listedSharesMax } from "./limits/shares.ts";
+import { nameBytesMax } from "./limits/torrent_file.ts";
 
 /** One shared file or folder. */
 export interface ListedShare {

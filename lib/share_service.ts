@@ -14,7 +14,7 @@
  */
 import { ProtocolError } from "./errors.ts";
 import { type InfoHash, parseInfoHash } from "./ids.ts";
-import { listedSharesMax } from "./limits.ts";
+import { listedSharesMax } from "./limits/shares.ts";
 
 /** The type of the service, as everybody can browse for it. */
 export const serviceType = "_localbt._tcp.local";

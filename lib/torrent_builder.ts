@@ -9,7 +9,14 @@ import { type BencodeInput, encodeBencode, EncodedBencode } from "./bencode.ts";
 import type { Bytes } from "./bytes.ts";
 import { UserError } from "./errors.ts";
 import { idLength, type InfoHash, infoHashFromBytes } from "./ids.ts";
-import { bencodeTokensMax, fileCountMax, KiB, MiB, pieceCountMax, pieceLengthMax, torrentBytesMax } from "./limits.ts";
+import {
+  bencodeTokensMax,
+  fileCountMax,
+  pieceCountMax,
+  pieceLengthMax,
+  torrentBytesMax,
+} from "./limits/torrent_file.ts";
+import { KiB, MiB } from "./limits/units.ts";
 
 /** What a torrent is to say; the names are written as they are. */
 export interface TorrentDescription {

@@ -13,7 +13,7 @@ import {
   announceRetryMinMs,
   announceTimeoutMs,
   numWantMax,
-} from "../lib/limits.ts";
+} from "../lib/limits/tracker.ts";
 
 /** One announce to make now. */
 export interface AnnounceCall {

@@ -6,7 +6,8 @@
  */
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { blockLength, requestersPerBlockMax } from "../lib/limits.ts";
+import { requestersPerBlockMax } from "../lib/limits/transfer.ts";
+import { blockLength } from "../lib/limits/wire.ts";
 import type { ConnectionId } from "./events.ts";
 import type { PieceInquest } from "./piece_inquest.ts";
 import type { PiecePicker } from "./piece_picker.ts";

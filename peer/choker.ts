@@ -4,7 +4,7 @@
  * While there are no more interested peers than slots, all are unchoked. Beyond that a downloader favours who gives most,
  * a seeder lets everyone have a turn, and some slots go around by chance so that newcomers get their first pieces.
  */
-import { chokeRoundMs, optimisticMs, optimisticSlots, unchokeSlots } from "../lib/limits.ts";
+import { chokeRoundMs, optimisticMs, optimisticSlots, unchokeSlots } from "../lib/limits/transfer.ts";
 
 /** What the choice depends on. */
 export interface ChokeCandidate {

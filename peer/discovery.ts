@@ -16,7 +16,7 @@ import {
   localPacketsPerSecondMax,
   localPacketsPerSenderMax,
   localPortsPerHostMax,
-} from "../lib/limits.ts";
+} from "../lib/limits/discovery.ts";
 import { isInNetwork } from "../lib/local_addresses.ts";
 import type { LocalAnnounce } from "../lib/local_discovery.ts";
 import type { LocalNetwork } from "../lib/multicast_links.ts";

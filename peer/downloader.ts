@@ -7,7 +7,8 @@
 import type { Bytes } from "../lib/bytes.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { blockLength, snubMs, unwantedBytesMax } from "../lib/limits.ts";
+import { snubMs, unwantedBytesMax } from "../lib/limits/transfer.ts";
+import { blockLength } from "../lib/limits/wire.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
 import { RateMeter } from "../lib/rate_meter.ts";

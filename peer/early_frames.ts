@@ -5,7 +5,7 @@
  */
 import { type Bytes, readUint32, writeUint32 } from "../lib/bytes.ts";
 import { ProtocolError } from "../lib/errors.ts";
-import { earlyBytesMax } from "../lib/limits.ts";
+import { earlyBytesMax } from "../lib/limits/wire.ts";
 import type { FrameSink } from "../lib/wire/frame.ts";
 
 export class EarlyFrames {

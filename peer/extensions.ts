@@ -4,7 +4,7 @@
  * Of a private torrent nothing is told but to peers of its trackers (BEP 27): what it is and who else has it is no topic.
  */
 import { canonicalHost } from "../lib/endpoint.ts";
-import { uploadQueueMax } from "../lib/limits.ts";
+import { uploadQueueMax } from "../lib/limits/wire.ts";
 import { type ExtensionHandshake, extensionHandshakeId, ownExtensionIds } from "../lib/wire/extended.ts";
 import { decodeDontHave, decodeUploadOnly } from "../lib/wire/partial_seed.ts";
 import { decodeMetadataMessage } from "../lib/wire/ut_metadata.ts";

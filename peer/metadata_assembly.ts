@@ -4,7 +4,7 @@
  * Takes memory for what came only, never for what was announced.
  */
 import { type Bytes, concatBytes, equalBytes } from "../lib/bytes.ts";
-import { metadataAskAgainMs, metadataPartLength } from "../lib/limits.ts";
+import { metadataAskAgainMs, metadataPartLength } from "../lib/limits/wire.ts";
 import { metadataPartCount } from "../lib/wire/ut_metadata.ts";
 import type { ConnectionId } from "./events.ts";
 

@@ -6,7 +6,7 @@
  */
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
-import { peersMax } from "../lib/limits.ts";
+import { peersMax } from "../lib/limits/transfer.ts";
 import { extensionHandshakeId, ownExtensionIds } from "../lib/wire/extended.ts";
 import type { Handshake } from "../lib/wire/handshake.ts";
 import type { Message } from "../lib/wire/message.ts";

@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import type { Bytes } from "../lib/bytes.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import { type InfoHash, infoHashFromBytes } from "../lib/ids.ts";
+import { unwantedBytesMax } from "../lib/limits/transfer.ts";
 import {
   metadataAssembliesMax,
   metadataBytesMax,
@@ -17,8 +18,7 @@ import {
   metadataRequestsInFlightMax,
   metadataRequestTimeoutMs,
   metadataStallMs,
-  unwantedBytesMax,
-} from "../lib/limits.ts";
+} from "../lib/limits/wire.ts";
 import { decodeMetadataMessage, encodeMetadataRequest, type MetadataMessage } from "../lib/wire/ut_metadata.ts";
 import type { ConnectionId } from "./events.ts";
 import { MetadataAssembly } from "./metadata_assembly.ts";

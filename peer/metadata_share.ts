@@ -5,7 +5,7 @@
  * stands in its outbox in bytes, and what it gets in all by a few times the whole.
  */
 import { ProtocolError } from "../lib/errors.ts";
-import { metadataOutboxBytesMax, metadataRequestsMax, metadataServingsMax } from "../lib/limits.ts";
+import { metadataOutboxBytesMax, metadataRequestsMax, metadataServingsMax } from "../lib/limits/wire.ts";
 import { encodeMetadataData, encodeMetadataReject, metadataPartCount } from "../lib/wire/ut_metadata.ts";
 import type { PeerSession } from "./peer_session.ts";
 

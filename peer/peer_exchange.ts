@@ -13,7 +13,7 @@ import {
   pexIntervalMs,
   pexReceiveMinMs,
   pexToldMax,
-} from "../lib/limits.ts";
+} from "../lib/limits/wire.ts";
 import { isLinkLocal6 } from "../lib/local_addresses.ts";
 import { decodePexMessage, encodePexMessage, PexFlag, type PexPeer } from "../lib/wire/ut_pex.ts";
 import type { ConnectionId } from "./events.ts";

@@ -14,7 +14,7 @@ import {
   knownPeersMax,
   redialMaxMs,
   redialMinMs,
-} from "../lib/limits.ts";
+} from "../lib/limits/transfer.ts";
 
 /** Who told an address: the person, a tracker, local discovery (BEP 14) or another peer (BEP 11). */
 export type AddressSource = "user" | "tracker" | "discovery" | "exchange";

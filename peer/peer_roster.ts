@@ -7,7 +7,7 @@
 import { type Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { PeerId } from "../lib/ids.ts";
-import { handshakeTimeoutMs, silenceMaxMs } from "../lib/limits.ts";
+import { handshakeTimeoutMs, silenceMaxMs } from "../lib/limits/transfer.ts";
 import { BatchMemory } from "../lib/wire/batch_memory.ts";
 import type { ConnectionId, Effect } from "./events.ts";
 import { type AddressSource, isHearsay, PeerPool } from "./peer_pool.ts";

@@ -9,7 +9,8 @@ import type { Bytes } from "../lib/bytes.ts";
 import { type Endpoint, formatEndpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
-import { keepAliveMs, keepAliveRqbitMs, outboxBytesMax } from "../lib/limits.ts";
+import { keepAliveMs, keepAliveRqbitMs } from "../lib/limits/transfer.ts";
+import { outboxBytesMax } from "../lib/limits/wire.ts";
 import { RateMeter } from "../lib/rate_meter.ts";
 import {
   decodeExtensionHandshake,

@@ -6,7 +6,8 @@ import { createHash } from "node:crypto";
 import type { Bytes } from "../lib/bytes.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { blockLength, inquestsMax } from "../lib/limits.ts";
+import { inquestsMax } from "../lib/limits/transfer.ts";
+import { blockLength } from "../lib/limits/wire.ts";
 import type { ConnectionId } from "./events.ts";
 import type { ActivePiece } from "./piece_table.ts";
 

@@ -13,7 +13,8 @@ import { Bitfield } from "../lib/bitfield.ts";
 import type { Bytes } from "../lib/bytes.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { blockLength, pieceBufferBytesMax, pieceBuffersMax } from "../lib/limits.ts";
+import { pieceBufferBytesMax, pieceBuffersMax } from "../lib/limits/transfer.ts";
+import { blockLength } from "../lib/limits/wire.ts";
 import type { ConnectionId } from "./events.ts";
 import { FileSelection } from "./file_selection.ts";
 

@@ -6,7 +6,7 @@
  */
 import { encodeAddress } from "../lib/endpoint.ts";
 import { formatHex } from "../lib/bytes.ts";
-import { pinAddressesMax, pinTriesMax, pinTriesPerAddressMax, pinTryMs } from "../lib/limits.ts";
+import { pinAddressesMax, pinTriesMax, pinTriesPerAddressMax, pinTryMs } from "../lib/limits/shares.ts";
 
 /** Tries that were used, less what time gave back. */
 interface Account {

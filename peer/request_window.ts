@@ -5,7 +5,7 @@
  * runs dry, not so much that a slow source is booked out by the first who ask.
  */
 import { RateMeter } from "../lib/rate_meter.ts";
-import { blockLength, requestsInFlightDefault, requestsInFlightMax, requestsInFlightMin } from "../lib/limits.ts";
+import { blockLength, requestsInFlightDefault, requestsInFlightMax, requestsInFlightMin } from "../lib/limits/wire.ts";
 import { RequestSpan } from "./request_span.ts";
 
 /** A block of a torrent as one number: piece * blocksPerPiece + block. */

@@ -6,7 +6,7 @@
  */
 import type { DnsMessage, DnsRecord } from "../lib/dns_message.ts";
 import { ProtocolError } from "../lib/errors.ts";
-import { browsedHostsMax, browsedSharesMax, shareTtlSeconds } from "../lib/limits.ts";
+import { browsedHostsMax, browsedSharesMax, shareTtlSeconds } from "../lib/limits/shares.ts";
 import { decodeShareText, serviceType, type ShareService } from "../lib/share_service.ts";
 import type { FoundShare, ShareSource } from "./found_share.ts";
 

@@ -8,7 +8,7 @@
  */
 import type { DnsMessage, DnsRecord } from "../lib/dns_message.ts";
 import { isIpv6 } from "../lib/endpoint.ts";
-import { mdnsRepeatMs, mdnsUnicastPerSecondMax, shareTtlSeconds } from "../lib/limits.ts";
+import { mdnsRepeatMs, mdnsUnicastPerSecondMax, shareTtlSeconds } from "../lib/limits/shares.ts";
 import {
   allServices,
   encodeShareText,

@@ -7,7 +7,7 @@
  */
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash } from "../lib/ids.ts";
-import { peersMax, snubDropMs } from "../lib/limits.ts";
+import { peersMax, snubDropMs } from "../lib/limits/transfer.ts";
 import { type ExtensionHandshake, extensionHandshakeId } from "../lib/wire/extended.ts";
 import type { Handshake } from "../lib/wire/handshake.ts";
 import { Availability } from "./availability.ts";

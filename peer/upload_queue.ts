@@ -1,5 +1,5 @@
 /** What one peer asked of us and has not got: first come, first served, bounded, and a cancel takes out. */
-import { uploadQueueMax } from "../lib/limits.ts";
+import { uploadQueueMax } from "../lib/limits/wire.ts";
 import type { CheckedBlockRange } from "./events.ts";
 
 export class UploadQueue {

@@ -14,8 +14,8 @@ import {
   invalidRequestsMax,
   requestLengthMax,
   unchokeSlots,
-  uploadBatchBytesMax,
-} from "../lib/limits.ts";
+} from "../lib/limits/transfer.ts";
+import { uploadBatchBytesMax } from "../lib/limits/wire.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
 import { RateMeter } from "../lib/rate_meter.ts";
 import { allowedFastPieces } from "../lib/wire/allowed_fast.ts";

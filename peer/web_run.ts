@@ -1,6 +1,6 @@
 /** Adjacent blocks that one request to a web seed fetches, and how far it has come. Bytes in, blocks out. */
 import type { Layout } from "../lib/layout.ts";
-import { blockLength } from "../lib/limits.ts";
+import { blockLength } from "../lib/limits/wire.ts";
 import type { ActivePiece } from "./piece_table.ts";
 
 /** Adjacent blocks of one piece. */

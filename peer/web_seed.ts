@@ -13,7 +13,7 @@ import {
   webSeedRetryAfterMaxMs,
   webSeedRetryMaxMs,
   webSeedRetryMinMs,
-} from "../lib/limits.ts";
+} from "../lib/limits/web_seeds.ts";
 import type { ConnectionId } from "./events.ts";
 
 /** Why a request ended before its last byte, and what that means for the next ones. */

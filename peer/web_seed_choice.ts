@@ -3,7 +3,8 @@
  * is taken along, so that a request is long; what peers are asked for is left to them until nothing else is left.
  */
 import type { PieceIndex } from "../lib/ids.ts";
-import { requestersPerBlockMax, webStreamGapBytesMax } from "../lib/limits.ts";
+import { requestersPerBlockMax } from "../lib/limits/transfer.ts";
+import { webStreamGapBytesMax } from "../lib/limits/web_seeds.ts";
 import type { Downloader } from "./downloader.ts";
 import type { PiecePicker } from "./piece_picker.ts";
 import type { ActivePiece, PieceTable } from "./piece_table.ts";

@@ -7,14 +7,14 @@
  */
 import type { PieceIndex } from "../lib/ids.ts";
 import {
-  blockLength,
   webRequestsMax,
   webRunBytesMax,
   webRunBytesMin,
   webSeedGraceMs,
   webSeedRequestsMax,
   webSeedSlowFactor,
-} from "../lib/limits.ts";
+} from "../lib/limits/web_seeds.ts";
+import { blockLength } from "../lib/limits/wire.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
 import type { Downloader } from "./downloader.ts";
 import type { ConnectionId, Effect, Input } from "./events.ts";

@@ -5,7 +5,7 @@
  */
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { blockLength } from "../lib/limits.ts";
+import { blockLength } from "../lib/limits/wire.ts";
 import type { ActivePiece } from "./piece_table.ts";
 
 /** Asks for the block on behalf of the stream; undefined where it is not wanted. */

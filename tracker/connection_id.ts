@@ -9,7 +9,7 @@
  *          2      6  first bytes of the hash of address and second
  */
 import { type Bytes, readUint32, writeUint32 } from "../lib/bytes.ts";
-import { udpIdAcceptedSeconds } from "../lib/limits.ts";
+import { udpIdAcceptedSeconds } from "../lib/limits/tracker.ts";
 import { SipHash } from "./sip_hash.ts";
 
 export class ConnectionIds {

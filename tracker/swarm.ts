@@ -5,7 +5,7 @@
  * same however large the swarm is. Whose address is told to whom is told_peers.ts's business.
  */
 import type { InfoHash } from "../lib/ids.ts";
-import { swarmPeersMax, swarmPeersPerAddressMax } from "../lib/limits.ts";
+import { swarmPeersMax, swarmPeersPerAddressMax } from "../lib/limits/tracker.ts";
 import { AddressCounts } from "./address_counts.ts";
 import type { Dice } from "./dice.ts";
 import { PeerList } from "./peer_list.ts";

@@ -7,7 +7,7 @@
  */
 import { type Bytes, writeUint16 } from "../lib/bytes.ts";
 import { idLength } from "../lib/ids.ts";
-import { numWantMax } from "../lib/limits.ts";
+import { numWantMax } from "../lib/limits/tracker.ts";
 import type { Asker } from "./asker.ts";
 import type { Dice } from "./dice.ts";
 import type { PeerList } from "./peer_list.ts";

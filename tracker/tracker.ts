@@ -12,7 +12,7 @@ import {
   swarmsMax,
   trackerPeersMax,
   trackerPeersPerAddressMax,
-} from "../lib/limits.ts";
+} from "../lib/limits/tracker.ts";
 import {
   type AnnounceAnswer,
   type AnnounceRequest,

@@ -7,7 +7,7 @@
  */
 import type { Bytes } from "../lib/bytes.ts";
 import { ProtocolError } from "../lib/errors.ts";
-import { trackerAskersMax } from "../lib/limits.ts";
+import { trackerAskersMax } from "../lib/limits/tracker.ts";
 import { type AnnounceAnswer, type AnnounceRequest, TrackerFailure } from "../lib/announce/request.ts";
 import {
   encodeAnnounceReply,

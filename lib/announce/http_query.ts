@@ -7,7 +7,7 @@
 import { type Bytes, bytesFromLatin1, latin1FromBytes } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import { idBytes, idLength, type InfoHash, infoHashFromBytes, peerIdFromBytes } from "../ids.ts";
-import { numWantDefault, numWantMax, scrapeHashesMax, trackerIdBytesMax } from "../limits.ts";
+import { numWantDefault, numWantMax, scrapeHashesMax, trackerIdBytesMax } from "../limits/tracker.ts";
 import type { AnnounceEvent, AnnounceRequest } from "./request.ts";
 
 const percent = 0x25;

@@ -19,7 +19,7 @@ import { type Bytes, bytesFromLatin1, latin1FromBytes, readUint16, writeDecimal 
 import { canonicalHost, decodeAddress, decodeCompact, type Endpoint } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
 import { idBytes, idLength, infoHashFromBytes } from "../ids.ts";
-import { announceIntervalDefaultMs, numWantMax, replyPeersMax, trackerIdBytesMax } from "../limits.ts";
+import { announceIntervalDefaultMs, numWantMax, replyPeersMax, trackerIdBytesMax } from "../limits/tracker.ts";
 import { clampInterval, shortText } from "./reply_bounds.ts";
 import { type AnnounceAnswer, type AnnounceReply, type ScrapeCounts, TrackerFailure } from "./request.ts";
 

@@ -1,5 +1,5 @@
-/** What a client makes of the numbers and texts of any tracker's reply: within the bounds of limits.ts, whatever it says. */
-import { announceIntervalMaxMs, announceIntervalMinMs, trackerTextMax } from "../limits.ts";
+/** What a client makes of the numbers and texts of any tracker's reply: within the bounds of lib/limits, whatever it says. */
+import { announceIntervalMaxMs, announceIntervalMinMs, trackerTextMax } from "../limits/tracker.ts";
 
 /** Milliseconds between announces that a tracker wants, kept within 10 s … 2 h. */
 export function clampInterval(seconds: number): number {

@@ -33,7 +33,7 @@ export interface AnnounceRequest {
   readonly trackerId?: string | undefined;
 }
 
-/** A tracker's answer as a client sees it, within the bounds of limits.ts. */
+/** A tracker's answer as a client sees it, within the bounds of lib/limits. */
 export interface AnnounceReply {
   /** Milliseconds until the next announce, clamped to 10 s … 2 h. */
   readonly intervalMs: number;

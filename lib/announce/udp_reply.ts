@@ -16,7 +16,7 @@ import { type Bytes, readUint32, writeUint32 } from "../bytes.ts";
 import { decodeCompact } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
 import type { InfoHash } from "../ids.ts";
-import { replyPeersMax, scrapeHashesMax, udpReplyBytesMax } from "../limits.ts";
+import { replyPeersMax, scrapeHashesMax, udpReplyBytesMax } from "../limits/tracker.ts";
 import { clampInterval, shortText } from "./reply_bounds.ts";
 import { type AnnounceAnswer, type AnnounceReply, type ScrapeCounts, TrackerFailure } from "./request.ts";
 import { connectionIdLength, udpAction } from "./udp_request.ts";

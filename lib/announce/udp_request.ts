@@ -22,7 +22,7 @@
 import { type Bytes, latin1FromBytes, readUint16, readUint32, writeUint16, writeUint32 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import { idBytes, idLength, type InfoHash, infoHashFromBytes, peerIdFromBytes } from "../ids.ts";
-import { numWantDefault, numWantMax, scrapeHashesMax } from "../limits.ts";
+import { numWantDefault, numWantMax, scrapeHashesMax } from "../limits/tracker.ts";
 import { type AnnounceEvent, type AnnounceRequest, TrackerFailure } from "./request.ts";
 
 /** What a packet asks or answers. */

@@ -6,7 +6,7 @@
  * else must not lead our writes out of the download folder); the folders above were checked when the storage was opened.
  */
 import fs from "node:fs";
-import { openFilesPerWorkerMax } from "../limits.ts";
+import { openFilesPerWorkerMax } from "../limits/disk.ts";
 import type { FileTable } from "./piece_job.ts";
 
 interface OpenFile {

@@ -5,7 +5,8 @@
 import { bytesFromLatin1, concatBytes, latin1FromBytes } from "../bytes.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
-import { httpHeadBytesMax, shareTimeoutMs } from "../limits.ts";
+import { httpHeadBytesMax } from "../limits/http_server.ts";
+import { shareTimeoutMs } from "../limits/shares.ts";
 import { connectOnAnyLink } from "./link_local.ts";
 import type { Network, Socket } from "./network.ts";
 

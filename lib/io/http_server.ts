@@ -19,7 +19,7 @@ import {
   httpLingerMs,
   httpTurnBytesMax,
   httpWriteTimeoutMs,
-} from "../limits.ts";
+} from "../limits/http_server.ts";
 import { BufferedRequest, HttpConnection } from "./http_connection.ts";
 import type { Socket, SocketListener } from "./network.ts";
 
@@ -44,7 +44,7 @@ export interface HttpEnds {
   readonly local: string;
 }
 
-/** Bounds and time limits; the defaults are in limits.ts. */
+/** Bounds and time limits; the defaults are in lib/limits. */
 export interface HttpLimits {
   readonly lineBytesMax: number;
   readonly headBytesMax: number;

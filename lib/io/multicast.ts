@@ -9,7 +9,12 @@
  */
 import { createSocket } from "node:dgram";
 import { canonicalHost, type Endpoint } from "../endpoint.ts";
-import { interfacesLookMs, multicastBytesMax, multicastLinksMax, multicastPacketsPerSecondMax } from "../limits.ts";
+import {
+  interfacesLookMs,
+  multicastBytesMax,
+  multicastLinksMax,
+  multicastPacketsPerSecondMax,
+} from "../limits/discovery.ts";
 import { isLinkLocal6 } from "../local_addresses.ts";
 import { type MulticastLink, multicastLinks } from "../multicast_links.ts";
 import type { DatagramSocket, Network } from "./network.ts";

@@ -7,7 +7,7 @@
 import type { Bytes } from "../bytes.ts";
 import type { PieceIndex } from "../ids.ts";
 import type { Layout } from "../layout.ts";
-import { hashJobBytes } from "../limits.ts";
+import { hashJobBytes } from "../limits/disk.ts";
 import { errorOfFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
 import type { AsideTable, FileTable } from "./piece_job.ts";

@@ -5,7 +5,7 @@
  * them; jobs gather while a thread is busy, and leave in one message. Whose bytes these are is piece_files.ts's matter.
  */
 import type { Bytes } from "../bytes.ts";
-import { diskWorkersMax } from "../limits.ts";
+import { diskWorkersMax } from "../limits/disk.ts";
 import { errorOfFailure } from "./disk_error.ts";
 import type { AnsweredJob, FileTable, PieceJob, PieceResult } from "./piece_job.ts";
 

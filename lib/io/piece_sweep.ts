@@ -5,7 +5,7 @@
  * workers are started as the amount of work is worth it.
  */
 import { setImmediate, setTimeout } from "node:timers";
-import { bytesWorthAWorker } from "../limits.ts";
+import { bytesWorthAWorker } from "../limits/disk.ts";
 import { errorOfFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
 import type { FileTable } from "./piece_job.ts";

@@ -4,7 +4,7 @@
  * A compiled program contains this module only when it is named: `deno compile --include lib/io/piece_worker.ts`.
  */
 import type { Bytes } from "../bytes.ts";
-import { resultBatchBytes } from "../limits.ts";
+import { resultBatchBytes } from "../limits/disk.ts";
 import { describeFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
 import type { AnsweredJob, PieceJob, PieceResult } from "./piece_job.ts";

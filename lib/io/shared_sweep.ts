@@ -6,7 +6,7 @@
  * 31 turns while it has work of its own, which kept workers idle for 80 ms at a time).
  */
 import { idLength } from "../ids.ts";
-import { sweepPartBytes } from "../limits.ts";
+import { sweepPartBytes } from "../limits/disk.ts";
 import type { PieceRun } from "./piece_runs.ts";
 
 /** What the threads share, as it goes to a worker. */

@@ -1,6 +1,7 @@
 /** Reads .torrent files from the disk, never more of them than a torrent may have. Their meaning is lib/metainfo.ts's. */
 import { ExitCode, ProtocolError, UserError } from "../errors.ts";
-import { MiB, torrentBytesMax } from "../limits.ts";
+import { torrentBytesMax } from "../limits/torrent_file.ts";
+import { MiB } from "../limits/units.ts";
 import { decodeMetainfo, type Metainfo } from "../metainfo.ts";
 import { diskError } from "./disk_error.ts";
 

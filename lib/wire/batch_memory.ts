@@ -5,7 +5,8 @@
  * two again and again: memory made anew for each write costs more than the copy into it.
  */
 import type { Bytes } from "../bytes.ts";
-import { KiB, MiB, uploadBatchBytesMax } from "../limits.ts";
+import { KiB, MiB } from "../limits/units.ts";
+import { uploadBatchBytesMax } from "../limits/wire.ts";
 
 /** Bytes of one batch: blocks, their heads, and what else is said meanwhile. */
 export const batchBytes = uploadBatchBytesMax + 16 * KiB;

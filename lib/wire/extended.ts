@@ -3,7 +3,7 @@ import { bytesAt, decodeBencodePrefix, dictionaryAt, dictionaryOf, encodeBencode
 import type { Bytes } from "../bytes.ts";
 import { decodeAddress, encodeAddress } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
-import { extensionBytesMax } from "../limits.ts";
+import { extensionBytesMax } from "../limits/wire.ts";
 
 /** The extended message id of the handshake itself. */
 export const extensionHandshakeId = 0;

@@ -7,7 +7,7 @@
  */
 import { type Bytes, readUint32 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
-import { messageBytesMax } from "../limits.ts";
+import { messageBytesMax } from "../limits/wire.ts";
 import { checkHandshakeStart, handshakeLength } from "./handshake.ts";
 
 /** Receives one frame: the bytes of `buffer` from `start` to `end` are valid until it returns. */

@@ -4,7 +4,7 @@
  * Owns little memory of its own: what blocks need is taken from BatchMemory and goes back when they are written.
  */
 import { type Bytes, writeUint32 } from "../bytes.ts";
-import { KiB } from "../limits.ts";
+import { KiB } from "../limits/units.ts";
 import { batchBytes, BatchMemory } from "./batch_memory.ts";
 import { MessageId } from "./message.ts";
 

@@ -6,7 +6,7 @@
 import { decodeBencodePrefix, dictionaryOf, encodeBencode, integerAt } from "../bencode.ts";
 import { type Bytes, concatBytes } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
-import { extensionBytesMax, metadataPartLength } from "../limits.ts";
+import { extensionBytesMax, metadataPartLength } from "../limits/wire.ts";
 
 const MessageType = { request: 0, data: 1, reject: 2 } as const;
 

@@ -8,7 +8,7 @@ import { bytesAt, decodeBencodePrefix, dictionaryOf, encodeBencode } from "../be
 import { type Bytes, concatBytes } from "../bytes.ts";
 import { decodeCompact, encodeCompact, type Endpoint, isIpv6 } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
-import { extensionBytesMax, pexTakenMax } from "../limits.ts";
+import { extensionBytesMax, pexTakenMax } from "../limits/wire.ts";
 
 /** Bits of the flags. */
 export const PexFlag = { seed: 0x02, reachable: 0x10 } as const;

@@ -6,7 +6,7 @@
 import type { Bytes } from "../../lib/bytes.ts";
 import { canonicalHost, type Endpoint } from "../../lib/endpoint.ts";
 import type { Socket } from "../../lib/io/network.ts";
-import { KiB, MiB } from "../../lib/limits.ts";
+import { KiB, MiB } from "../../lib/limits/units.ts";
 import type { ConnectionId } from "../events.ts";
 
 /** An idle peer holds this much; hundreds of them are connected at once. */

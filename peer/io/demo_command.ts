@@ -17,7 +17,7 @@ import type { PieceIndex } from "../../lib/ids.ts";
 import { diskError } from "../../lib/io/disk_error.ts";
 import type { Network } from "../../lib/io/network.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
-import { KiB } from "../../lib/limits.ts";
+import { KiB } from "../../lib/limits/units.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import { type DemoRow, DemoScreen, mapPlaces, pieceMap } from "./demo_screen.ts";
 import { copyTree, dealPieces, layOut, treeSize } from "./demo_swarm.ts";

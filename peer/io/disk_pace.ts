@@ -6,7 +6,7 @@
  * go to the workers for a while. One slow call says nothing: on a busy machine the thread itself is made to wait at times.
  */
 
-import { MiB } from "../../lib/limits.ts";
+import { MiB } from "../../lib/limits/units.ts";
 
 /** Slow calls, beyond as many fast ones, after which the workers take over. */
 const slowCallsMax = 6;

@@ -9,7 +9,7 @@ import { ProtocolError } from "../../lib/errors.ts";
 import { connectOnAnyLink } from "../../lib/io/link_local.ts";
 import { listenOn, listenOnNextFree } from "../../lib/io/listen.ts";
 import type { Network, Socket, SocketListener } from "../../lib/io/network.ts";
-import { handshakeTimeoutMs, socketsMax, unroutedConnectionsMax } from "../../lib/limits.ts";
+import { handshakeTimeoutMs, socketsMax, unroutedConnectionsMax } from "../../lib/limits/transfer.ts";
 import { handshakeLength } from "../../lib/wire/handshake.ts";
 import type { AnnounceCall } from "../announcer.ts";
 import { Client } from "../client.ts";

@@ -6,7 +6,7 @@
  * data is missing) is continued; what shows none of these marks, and no piece that is right, is not ours to touch.
  */
 import type { Layout } from "../../lib/layout.ts";
-import { blockLength } from "../../lib/limits.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import { UserError } from "../../lib/errors.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";

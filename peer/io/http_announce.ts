@@ -14,7 +14,7 @@ import {
 } from "../../lib/announce/request.ts";
 import { ProtocolError, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
-import { announceTimeoutMs, trackerReplyBytesMax } from "../../lib/limits.ts";
+import { announceTimeoutMs, trackerReplyBytesMax } from "../../lib/limits/tracker.ts";
 import type { AnnounceClientOptions } from "./announce_client.ts";
 import { fetchFollowing, isHttp, wordsOf } from "./http_client.ts";
 import { unreachable } from "./tracker_error.ts";

@@ -6,7 +6,7 @@
  * out of TLS. A name is as private as the addresses behind it.
  */
 import { canonicalHost, encodeAddress, isLoopback } from "../../lib/endpoint.ts";
-import { dnsTimeoutMs, httpRedirectsMax } from "../../lib/limits.ts";
+import { dnsTimeoutMs, httpRedirectsMax } from "../../lib/limits/tracker.ts";
 
 /** A redirect that is not followed; the message says why, to follow the word "it". */
 export class RedirectError extends Error {

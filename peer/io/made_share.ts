@@ -4,7 +4,7 @@ import type { Context } from "../../lib/cli/context.ts";
 import { formatHex } from "../../lib/bytes.ts";
 import { safeText } from "../../lib/cli/text.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
-import { listedSharesMax } from "../../lib/limits.ts";
+import { listedSharesMax } from "../../lib/limits/shares.ts";
 import { decodeMetainfo, type Metainfo } from "../../lib/metainfo.ts";
 import { buildTorrent } from "../../lib/torrent_builder.ts";
 import { chooseName, hashSource, warnOfNames } from "./source_hashing.ts";

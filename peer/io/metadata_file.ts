@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Bytes } from "../../lib/bytes.ts";
 import { type InfoHash, infoHashFromBytes } from "../../lib/ids.ts";
-import { metadataBytesMax } from "../../lib/limits.ts";
+import { metadataBytesMax } from "../../lib/limits/wire.ts";
 
 export class MetadataFile {
   readonly #directory: string;

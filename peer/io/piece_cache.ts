@@ -8,7 +8,8 @@
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import type { Layout } from "../../lib/layout.ts";
-import { extentBytesMax, extentBytesMin, MiB, pieceCacheBytes, pieceReadBytesMax } from "../../lib/limits.ts";
+import { extentBytesMax, extentBytesMin, pieceCacheBytes, pieceReadBytesMax } from "../../lib/limits/disk.ts";
+import { MiB } from "../../lib/limits/units.ts";
 
 /** Where the bytes of the torrent come from. */
 export interface PieceSource {

@@ -2,7 +2,7 @@
 import type { Bitfield } from "../../lib/bitfield.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import type { PieceRun } from "../../lib/io/piece_runs.ts";
-import { resumeSampleCount } from "../../lib/limits.ts";
+import { resumeSampleCount } from "../../lib/limits/disk.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import type { ResumeState } from "../resume.ts";
 import type { FileState } from "./destination.ts";

@@ -5,7 +5,7 @@
  * whether his one guess was right. The stretching is a light one, because no list of PINs is kept that could be stolen.
  */
 import { ExitCode, ProtocolError, UserError } from "../../lib/errors.ts";
-import { pinCharsMax, pinCharsMin } from "../../lib/limits.ts";
+import { pinCharsMax, pinCharsMin } from "../../lib/limits/shares.ts";
 
 /** Where the exchange begins and ends. */
 export const pinPaths = { start: "/pin/start", finish: "/pin/finish" } as const;

@@ -4,7 +4,9 @@ import { latin1FromBytes } from "../../lib/bytes.ts";
 import { ProtocolError, UserError } from "../../lib/errors.ts";
 import { httpGet } from "../../lib/io/http_get.ts";
 import type { Network } from "../../lib/io/network.ts";
-import { KiB, pinAnswerBytesMax, torrentBytesMax } from "../../lib/limits.ts";
+import { pinAnswerBytesMax } from "../../lib/limits/shares.ts";
+import { torrentBytesMax } from "../../lib/limits/torrent_file.ts";
+import { KiB } from "../../lib/limits/units.ts";
 import { pinPaths, pinTerms, unseal } from "./pin.ts";
 
 /**

@@ -9,7 +9,7 @@ import { bytesFromLatin1, formatHex, latin1FromBytes } from "../../lib/bytes.ts"
 import { canonicalHost } from "../../lib/endpoint.ts";
 import type { HttpBody, HttpReply } from "../../lib/http_response.ts";
 import type { HttpEnds, HttpRequest } from "../../lib/io/http_server.ts";
-import { pinAdmittedMax, pinExchangeMs, pinExchangesMax } from "../../lib/limits.ts";
+import { pinAdmittedMax, pinExchangeMs, pinExchangesMax } from "../../lib/limits/shares.ts";
 import { PinGate } from "../pin_gate.ts";
 import { pinPaths, pinTerms, seal, sealedLength } from "./pin.ts";
 

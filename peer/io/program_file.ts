@@ -7,7 +7,8 @@
 import { createHash } from "node:crypto";
 import { bytesFromLatin1, formatHex } from "../../lib/bytes.ts";
 import type { HttpBody } from "../../lib/http_response.ts";
-import { MiB, programSendsMax } from "../../lib/limits.ts";
+import { programSendsMax } from "../../lib/limits/shares.ts";
+import { MiB } from "../../lib/limits/units.ts";
 
 /** What the program is called where it is fetched. */
 const fileName = Deno.build.os === "windows" ? "localbt.exe" : "localbt";

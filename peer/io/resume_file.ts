@@ -6,7 +6,7 @@
 import { join, resolve } from "node:path";
 import type { Bytes } from "../../lib/bytes.ts";
 import { diskError, isAbsence } from "../../lib/io/disk_error.ts";
-import { flushLanes, resumeBytesMax } from "../../lib/limits.ts";
+import { flushLanes, resumeBytesMax } from "../../lib/limits/disk.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import { decodeResume, encodeResume, resumeFileName, type ResumeState } from "../resume.ts";
 

@@ -6,7 +6,7 @@
  */
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint } from "../../lib/endpoint.ts";
-import { pageFilesMax } from "../../lib/limits.ts";
+import { pageFilesMax } from "../../lib/limits/shares.ts";
 import { sharePort } from "../../lib/share_target.ts";
 import { pageStyle } from "./share_style.ts";
 

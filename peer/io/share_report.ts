@@ -3,7 +3,7 @@ import type { Context } from "../../lib/cli/context.ts";
 import { clipText, formatCount, formatRate, formatSize, safeText, widthOfText } from "../../lib/cli/text.ts";
 import { parseEndpoint } from "../../lib/endpoint.ts";
 import { reasonOf } from "../../lib/errors.ts";
-import { visitorsMax } from "../../lib/limits.ts";
+import { visitorsMax } from "../../lib/limits/shares.ts";
 import type { MadeShare } from "./made_share.ts";
 import { PeerReport } from "./peer_report.ts";
 import { waitForSeedingEnd } from "./seeding_end.ts";

@@ -3,7 +3,7 @@
  * piece, and cannot tell why.
  */
 import { UserError } from "../../lib/errors.ts";
-import { watchedFilesMax } from "../../lib/limits.ts";
+import { watchedFilesMax } from "../../lib/limits/shares.ts";
 import type { MadeShare } from "./made_share.ts";
 
 /** Milliseconds between two looks at least, and for each file: a look takes some 5 µs a file. */

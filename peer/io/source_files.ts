@@ -10,7 +10,7 @@ import { safeText } from "../../lib/cli/text.ts";
 import { UserError } from "../../lib/errors.ts";
 import { isSafeToCreate } from "../../lib/file_path.ts";
 import { diskError } from "../../lib/io/disk_error.ts";
-import { fileCountMax } from "../../lib/limits.ts";
+import { fileCountMax } from "../../lib/limits/torrent_file.ts";
 import type { PathPattern } from "../path_pattern.ts";
 
 export interface SourceFile {

@@ -8,7 +8,7 @@
 import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
-import { bytesWorthAWorker, pieceBytesStoredAtOnce } from "../../lib/limits.ts";
+import { bytesWorthAWorker, pieceBytesStoredAtOnce } from "../../lib/limits/disk.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import { PieceFiles } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";

@@ -9,7 +9,7 @@ import type { Endpoint } from "../../lib/endpoint.ts";
 import { ProtocolError, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
 import type { Socket } from "../../lib/io/network.ts";
-import { dialTimeoutMs } from "../../lib/limits.ts";
+import { dialTimeoutMs } from "../../lib/limits/transfer.ts";
 import type { AnnounceCall } from "../announcer.ts";
 import type { ConnectionId, Effect, Input } from "../events.ts";
 import type { Connection } from "./connection.ts";

@@ -4,7 +4,8 @@
 import { reasonOf } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import { isLoss } from "../../lib/io/disk_error.ts";
-import { cacheRestMs, resumeSaveMs } from "../../lib/limits.ts";
+import { cacheRestMs } from "../../lib/limits/disk.ts";
+import { resumeSaveMs } from "../../lib/limits/transfer.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
 import type { Storage, StoreResult } from "./storage.ts";

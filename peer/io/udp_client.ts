@@ -17,7 +17,13 @@ import { canonicalHost, type Endpoint, formatEndpoint, isIpv6 } from "../../lib/
 import { ProtocolError, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
 import type { Network } from "../../lib/io/network.ts";
-import { announceTimeoutMs, otherFamilyMs, replyPeersMax, scrapeHashesMax, udpIdUsedMs } from "../../lib/limits.ts";
+import {
+  announceTimeoutMs,
+  otherFamilyMs,
+  replyPeersMax,
+  scrapeHashesMax,
+  udpIdUsedMs,
+} from "../../lib/limits/tracker.ts";
 import type { AnnounceClientOptions } from "./announce_client.ts";
 import { wordsOf } from "./http_client.ts";
 import { unreachable } from "./tracker_error.ts";

@@ -7,7 +7,7 @@ import { replyTransactionId } from "../../lib/announce/udp_reply.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import { canonicalHost, type Endpoint } from "../../lib/endpoint.ts";
 import type { DatagramSocket, Network } from "../../lib/io/network.ts";
-import { datagramBytesMax, udpIdleMs } from "../../lib/limits.ts";
+import { datagramBytesMax, udpIdleMs } from "../../lib/limits/tracker.ts";
 
 interface Waiting {
   readonly tracker: Endpoint;

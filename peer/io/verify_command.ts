@@ -8,7 +8,7 @@ import { ExitCode, UserError } from "../../lib/errors.ts";
 import { PieceStatus } from "../../lib/io/piece_job.ts";
 import { sweepPieces } from "../../lib/io/piece_sweep.ts";
 import { readTorrentFile } from "../../lib/io/torrent_file.ts";
-import { diskWorkersMax } from "../../lib/limits.ts";
+import { diskWorkersMax } from "../../lib/limits/disk.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import { findDataDirectory } from "./data_directory.ts";
 import { type FileState, sourcePaths, sourceState } from "./destination.ts";

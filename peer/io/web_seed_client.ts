@@ -5,7 +5,8 @@
  * torrent: the range, the file's length, no encoding. It may take its time, but not for ever.
  */
 import type { FileSpan } from "../../lib/layout.ts";
-import { KiB, webReadBytes, webSeedPaceBytes, webSeedSkipBytesMax, webSeedTimeoutMs } from "../../lib/limits.ts";
+import { KiB } from "../../lib/limits/units.ts";
+import { webReadBytes, webSeedPaceBytes, webSeedSkipBytesMax, webSeedTimeoutMs } from "../../lib/limits/web_seeds.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import type { Effect, Input } from "../events.ts";
 import type { WebSeedFault } from "../web_seed.ts";

@@ -14,7 +14,7 @@ import {
   textOf,
 } from "../../lib/bencode.ts";
 import { ProtocolError } from "../../lib/errors.ts";
-import { bencodeDepthMax, bencodeTokensMax } from "../../lib/limits.ts";
+import { bencodeDepthMax, bencodeTokensMax } from "../../lib/limits/torrent_file.ts";
 import { isTaken, mutationsOf, seededRandom, truncationsOf } from "./mutations.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);

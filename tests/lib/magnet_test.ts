@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../lib/errors.ts";
 import { parseInfoHash } from "../../lib/ids.ts";
-import { magnetCharsMax } from "../../lib/limits.ts";
+import { magnetCharsMax } from "../../lib/limits/torrent_file.ts";
 import { decodeMetainfo } from "../../lib/metainfo.ts";
 import { formatMagnet, parseMagnet } from "../../lib/magnet.ts";
 import { goldenTorrents, readGolden } from "./golden.ts";

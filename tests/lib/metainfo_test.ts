@@ -2,7 +2,7 @@ import { assert, assertEquals, assertFalse, assertGreater, assertThrows } from "
 import { type BencodeInput, encodeBencode } from "../../lib/bencode.ts";
 import { formatHex } from "../../lib/bytes.ts";
 import { ProtocolError } from "../../lib/errors.ts";
-import { pieceCountMax, pieceLengthMax, torrentBytesMax } from "../../lib/limits.ts";
+import { pieceCountMax, pieceLengthMax, torrentBytesMax } from "../../lib/limits/torrent_file.ts";
 import { decodeInfo, decodeMetainfo, hashOfPiece, type Metainfo } from "../../lib/metainfo.ts";
 import { type GoldenTorrent, goldenTorrents, readGolden } from "./golden.ts";
 import { isTaken, mutationsOf, truncationsOf } from "./mutations.ts";

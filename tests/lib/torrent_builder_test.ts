@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual, assertThrows } from "@std/assert";
 import { formatHex } from "../../lib/bytes.ts";
 import { UserError } from "../../lib/errors.ts";
-import { KiB, MiB, pieceCountMax } from "../../lib/limits.ts";
+import { pieceCountMax } from "../../lib/limits/torrent_file.ts";
+import { KiB, MiB } from "../../lib/limits/units.ts";
 import { decodeMetainfo } from "../../lib/metainfo.ts";
 import {
   buildTorrent,

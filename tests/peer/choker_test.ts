@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { chokeRoundMs, optimisticMs } from "../../lib/limits.ts";
+import { chokeRoundMs, optimisticMs } from "../../lib/limits/transfer.ts";
 import { type ChokeCandidate, chooseUnchoked } from "../../peer/choker.ts";
 import { seededRandom } from "../lib/mutations.ts";
 

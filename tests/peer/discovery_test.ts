@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { type InfoHash, parseInfoHash } from "../../lib/ids.ts";
-import { localNeighboursMax, localPacketsPerSecondMax, localPacketsPerSenderMax } from "../../lib/limits.ts";
+import { localNeighboursMax, localPacketsPerSecondMax, localPacketsPerSenderMax } from "../../lib/limits/discovery.ts";
 import { Discovery } from "../../peer/discovery.ts";
 
 const networks = [{ host: "10.0.0.5", netmask: "255.255.255.0" }, {

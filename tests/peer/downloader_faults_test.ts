@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { blockLength, MiB, pieceBufferBytesMax, snubDropMs, snubMs, unwantedBytesMax } from "../../lib/limits.ts";
+import { pieceBufferBytesMax, snubDropMs, snubMs, unwantedBytesMax } from "../../lib/limits/transfer.ts";
+import { MiB } from "../../lib/limits/units.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import type { BlockRange } from "../../lib/wire/message.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { TorrentStage } from "./scripted_peer.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { blockLength, requestersPerBlockMax, requestsInFlightMin } from "../../lib/limits.ts";
+import { requestersPerBlockMax } from "../../lib/limits/transfer.ts";
+import { blockLength, requestsInFlightMin } from "../../lib/limits/wire.ts";
 import type { BlockRange } from "../../lib/wire/message.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { type ScriptedPeer, TorrentStage } from "./scripted_peer.ts";

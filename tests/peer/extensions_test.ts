@@ -7,7 +7,7 @@ import {
   metadataRequestsMax,
   metadataServingsMax,
   uploadQueueMax,
-} from "../../lib/limits.ts";
+} from "../../lib/limits/wire.ts";
 import { decodeExtensionHandshake } from "../../lib/wire/extended.ts";
 import { decodeMetadataMessage, encodeMetadataRequest, type MetadataMessage } from "../../lib/wire/ut_metadata.ts";
 import { type ScriptedPeer, TorrentStage } from "./scripted_peer.ts";

@@ -3,7 +3,7 @@ import { assert } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import { infoHashFromBytes } from "../../lib/ids.ts";
-import { metadataPartLength } from "../../lib/limits.ts";
+import { metadataPartLength } from "../../lib/limits/wire.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import {
   decodeMetadataMessage,

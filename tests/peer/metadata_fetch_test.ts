@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import type { AnnounceReply } from "../../lib/announce/request.ts";
 import type { Endpoint } from "../../lib/endpoint.ts";
 import { infoHashFromBytes } from "../../lib/ids.ts";
+import { unwantedBytesMax } from "../../lib/limits/transfer.ts";
 import {
   earlyBytesMax,
   metadataAskAgainMs,
@@ -13,8 +14,7 @@ import {
   metadataRequestsInFlightMax,
   metadataRequestTimeoutMs,
   metadataStallMs,
-  unwantedBytesMax,
-} from "../../lib/limits.ts";
+} from "../../lib/limits/wire.ts";
 import { decodeExtensionHandshake } from "../../lib/wire/extended.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { encodePexMessage } from "../../lib/wire/ut_pex.ts";

@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
 import { type Endpoint, formatEndpoint } from "../../lib/endpoint.ts";
+import { hearsayDialsMax } from "../../lib/limits/transfer.ts";
 import {
-  hearsayDialsMax,
   pexAddressesPerPeerMax,
   pexEntriesMax,
   pexFirstDelayMs,
   pexIntervalMs,
   pexReceiveMinMs,
-} from "../../lib/limits.ts";
+} from "../../lib/limits/wire.ts";
 import { decodeExtensionHandshake } from "../../lib/wire/extended.ts";
 import { decodePexMessage, encodePexMessage, PexFlag, type PexMessage } from "../../lib/wire/ut_pex.ts";
 import { type ScriptedPeer, type ScriptedPeerOptions, testPeerId, TorrentStage } from "./scripted_peer.ts";

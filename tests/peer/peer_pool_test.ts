@@ -9,7 +9,7 @@ import {
   knownPeersMax,
   redialMaxMs,
   redialMinMs,
-} from "../../lib/limits.ts";
+} from "../../lib/limits/transfer.ts";
 import { PeerPool } from "../../peer/peer_pool.ts";
 
 const at = (number: number): Endpoint => ({ host: `10.0.${number >>> 8}.${number & 255}`, port: 6881 });

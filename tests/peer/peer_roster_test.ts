@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { handshakeTimeoutMs, keepAliveMs, silenceMaxMs } from "../../lib/limits.ts";
+import { handshakeTimeoutMs, keepAliveMs, silenceMaxMs } from "../../lib/limits/transfer.ts";
 import { encodeExtensionHandshake } from "../../lib/wire/extended.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { testPeerId, TorrentStage } from "./scripted_peer.ts";

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import { Layout } from "../../lib/layout.ts";
-import { blockLength, inquestsMax } from "../../lib/limits.ts";
+import { inquestsMax } from "../../lib/limits/transfer.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import { PieceInquest } from "../../peer/piece_inquest.ts";
 import { ActivePiece } from "../../peer/piece_table.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { blockLength } from "../../lib/limits.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { type ScriptedPeer, type ScriptedPeerOptions, TorrentStage } from "./scripted_peer.ts";

@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
-import { blockLength, requestsInFlightDefault, requestsInFlightMax, requestsInFlightMin } from "../../lib/limits.ts";
+import {
+  blockLength,
+  requestsInFlightDefault,
+  requestsInFlightMax,
+  requestsInFlightMin,
+} from "../../lib/limits/wire.ts";
 import { RequestWindow } from "../../peer/request_window.ts";
 
 /** Keeps the window full while blocks come at a rate, for `seconds`; returns the time at the end. */

@@ -4,7 +4,7 @@ import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { Endpoint } from "../../lib/endpoint.ts";
 import { type PeerId, peerIdFromBytes, type PieceIndex } from "../../lib/ids.ts";
-import { blockLength } from "../../lib/limits.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import {
   encodeExtensionHandshake,

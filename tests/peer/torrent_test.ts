@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { blockLength } from "../../lib/limits.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { Announcer } from "../../peer/announcer.ts";
 import type { PickStrategy } from "../../peer/piece_picker.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PieceIndex } from "../../lib/ids.ts";
-import { blockLength, uploadQueueMax } from "../../lib/limits.ts";
+import { blockLength, uploadQueueMax } from "../../lib/limits/wire.ts";
 import { UploadQueue } from "../../peer/upload_queue.ts";
 
 const range = (piece: number, begin = 0, length = blockLength) => ({ piece: piece as PieceIndex, begin, length });

@@ -2,15 +2,12 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } fr
 import { Bitfield } from "../../lib/bitfield.ts";
 import {
   allowedFastCount,
-  blockLength,
   chokeRoundMs,
   invalidRequestsMax,
-  outboxBytesMax,
   requestLengthMax,
   unchokeSlots,
-  uploadBatchBytesMax,
-  uploadQueueMax,
-} from "../../lib/limits.ts";
+} from "../../lib/limits/transfer.ts";
+import { blockLength, outboxBytesMax, uploadBatchBytesMax, uploadQueueMax } from "../../lib/limits/wire.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import { type BlockRange, type Message, MessageId } from "../../lib/wire/message.ts";
 import { seededRandom } from "../lib/mutations.ts";

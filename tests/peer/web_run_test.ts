@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Layout } from "../../lib/layout.ts";
-import { blockLength } from "../../lib/limits.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import { ActivePiece } from "../../peer/piece_table.ts";
 import { WebRun } from "../../peer/web_run.ts";

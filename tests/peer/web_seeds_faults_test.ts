@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
 import { Layout } from "../../lib/layout.ts";
-import { blockLength, KiB, MiB, pieceBufferBytesMax, webSeedBadPiecesMax, webSeedGraceMs } from "../../lib/limits.ts";
+import { pieceBufferBytesMax } from "../../lib/limits/transfer.ts";
+import { KiB, MiB } from "../../lib/limits/units.ts";
+import { webSeedBadPiecesMax, webSeedGraceMs } from "../../lib/limits/web_seeds.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { seededRandom } from "../lib/mutations.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { webSeedGraceMs } from "../../lib/limits.ts";
+import { webSeedGraceMs } from "../../lib/limits/web_seeds.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { seededRandom } from "../lib/mutations.ts";
 import { bitfieldOf, makeContent } from "./virtual_disk.ts";

@@ -1,5 +1,5 @@
 /** A Torrent under test with web seeds that answer as the test makes them. */
-import { blockLength } from "../../lib/limits.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import type { Effect } from "../../peer/events.ts";
 import type { WebSeedFault } from "../../peer/web_seed.ts";
 import { TorrentStage } from "./scripted_peer.ts";

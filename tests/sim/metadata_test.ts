@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { metadataPartLength } from "../../lib/limits.ts";
+import { metadataPartLength } from "../../lib/limits/wire.ts";
 import { encodeMetadataData } from "../../lib/wire/ut_metadata.ts";
 import { seededRandom } from "../lib/mutations.ts";
 import { FetchStage, makeInfo, spoil } from "../peer/fetch_stage.ts";

@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
 import { Layout } from "../../lib/layout.ts";
-import { blockLength } from "../../lib/limits.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import { FileSelection } from "../../peer/file_selection.ts";
 import type { PickStrategy } from "../../peer/piece_picker.ts";
 import { seededRandom } from "../lib/mutations.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { blockLength } from "../../lib/limits.ts";
+import { blockLength } from "../../lib/limits/wire.ts";
 import { seededRandom } from "../lib/mutations.ts";
 import { type VirtualPeer, VirtualSwarm } from "../peer/torrent_harness.ts";
 import { makeContent } from "../peer/virtual_disk.ts";

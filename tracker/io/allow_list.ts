@@ -1,7 +1,7 @@
 /** The torrents that a tracker is told to track, from their files. */
 import { ExitCode, ProtocolError, reasonOf, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
-import { torrentBytesMax } from "../../lib/limits.ts";
+import { torrentBytesMax } from "../../lib/limits/torrent_file.ts";
 import { decodeMetainfo } from "../../lib/metainfo.ts";
 
 /**

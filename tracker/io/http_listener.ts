@@ -20,7 +20,7 @@ import {
 import type { HttpReply } from "../../lib/http_response.ts";
 import type { DatagramSocket, Network, SocketListener } from "../../lib/io/network.ts";
 import type { InfoHash } from "../../lib/ids.ts";
-import { trackerAskersMax } from "../../lib/limits.ts";
+import { trackerAskersMax } from "../../lib/limits/tracker.ts";
 import { decodeAnnounceQuery, decodeScrapeQuery } from "../../lib/announce/http_query.ts";
 import { encodeFailure, encodeScrape, ReplyEncoder } from "../../lib/announce/http_reply.ts";
 import { type AnnounceAnswer, type AnnounceRequest, TrackerFailure } from "../../lib/announce/request.ts";

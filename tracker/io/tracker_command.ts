@@ -5,7 +5,7 @@ import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatDuration, formatSize, safeText } from "../../lib/cli/text.ts";
 import { ExitCode, reasonOf, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
-import { announceIntervalMaxMs, announceIntervalMinMs } from "../../lib/limits.ts";
+import { announceIntervalMaxMs, announceIntervalMinMs } from "../../lib/limits/tracker.ts";
 import { readAllowList } from "./allow_list.ts";
 import { type Announced, type ServerStats, TrackerServer } from "./http_listener.ts";
 

@@ -7,7 +7,7 @@
 import type { Bytes } from "../../lib/bytes.ts";
 import { udpReplyLengthMax } from "../../lib/announce/udp_reply.ts";
 import type { DatagramSocket } from "../../lib/io/network.ts";
-import { udpRepliesMax, udpRequestBytesMax } from "../../lib/limits.ts";
+import { udpRepliesMax, udpRequestBytesMax } from "../../lib/limits/tracker.ts";
 import type { UdpTracker } from "../udp_tracker.ts";
 
 /** Errors in a row, after which a socket is left alone for so long: a system may report the bounces of our answers. */

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { MulticastSockets } from "../../../lib/io/multicast.ts";
 import type { DatagramSocket } from "../../../lib/io/network.ts";
-import { multicastPacketsPerSecondMax } from "../../../lib/limits.ts";
+import { multicastPacketsPerSecondMax } from "../../../lib/limits/discovery.ts";
 
 const groups = { 4: "239.192.152.143", 6: "ff15::efc0:988f" };
 const interfaces = [

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { concatBytes } from "../../../lib/bytes.ts";
 import { DiskFault, PieceDisk } from "../../../lib/io/piece_disk.ts";
 import { type FileTable, PieceStatus } from "../../../lib/io/piece_job.ts";
-import { openFilesPerWorkerMax } from "../../../lib/limits.ts";
+import { openFilesPerWorkerMax } from "../../../lib/limits/disk.ts";
 import { sampleBytes, TempFolder } from "../../peer/io/sample_torrent.ts";
 
 const pieceLength = 1024;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeBencode } from "../../../lib/bencode.ts";
 import { concatBytes } from "../../../lib/bytes.ts";
 import { ProtocolError } from "../../../lib/errors.ts";
-import { extensionBytesMax } from "../../../lib/limits.ts";
+import { extensionBytesMax } from "../../../lib/limits/wire.ts";
 import { decodeExtensionHandshake, encodeExtensionHandshake } from "../../../lib/wire/extended.ts";
 import { isTaken, mutationsOf, truncationsOf } from "../mutations.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { type Bytes, concatBytes, parseHex } from "../../../lib/bytes.ts";
 import { ProtocolError } from "../../../lib/errors.ts";
 import { infoHashFromBytes, peerIdFromBytes } from "../../../lib/ids.ts";
-import { messageBytesMax } from "../../../lib/limits.ts";
+import { messageBytesMax } from "../../../lib/limits/wire.ts";
 import { FrameReader } from "../../../lib/wire/frame.ts";
 import { encodeHandshake } from "../../../lib/wire/handshake.ts";
 import { isTaken, mutationsOf, seededRandom, truncationsOf } from "../mutations.ts";

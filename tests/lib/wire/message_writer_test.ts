@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertStrictEquals } from "@std/assert";
 import { parseHex } from "../../../lib/bytes.ts";
-import { KiB } from "../../../lib/limits.ts";
+import { KiB } from "../../../lib/limits/units.ts";
 import { batchBytes, BatchMemory } from "../../../lib/wire/batch_memory.ts";
 import { decodeMessage, MessageId } from "../../../lib/wire/message.ts";
 import { MessageWriter } from "../../../lib/wire/message_writer.ts";

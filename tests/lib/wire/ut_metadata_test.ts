@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { concatBytes } from "../../../lib/bytes.ts";
 import { ProtocolError } from "../../../lib/errors.ts";
-import { extensionBytesMax, metadataPartLength } from "../../../lib/limits.ts";
+import { extensionBytesMax, metadataPartLength } from "../../../lib/limits/wire.ts";
 import {
   decodeMetadataMessage,
   encodeMetadataData,

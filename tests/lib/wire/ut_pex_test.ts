@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { concatBytes } from "../../../lib/bytes.ts";
 import { ProtocolError } from "../../../lib/errors.ts";
-import { extensionBytesMax, pexTakenMax } from "../../../lib/limits.ts";
+import { extensionBytesMax, pexTakenMax } from "../../../lib/limits/wire.ts";
 import { decodePexMessage, encodePexMessage } from "../../../lib/wire/ut_pex.ts";
 import { isTaken, mutationsOf, truncationsOf } from "../mutations.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { MiB } from "../../../lib/limits.ts";
+import { MiB } from "../../../lib/limits/units.ts";
 import { DiskPace } from "../../../peer/io/disk_pace.ts";
 
 /** Reads of 1 MiB one after the other, each taking `ms`, while they may be made at once; returns how many there were. */

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import type { Bytes } from "../../../lib/bytes.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
 import { Layout } from "../../../lib/layout.ts";
-import { extentBytesMax, KiB, MiB, pieceReadBytesMax } from "../../../lib/limits.ts";
+import { extentBytesMax, pieceReadBytesMax } from "../../../lib/limits/disk.ts";
+import { KiB, MiB } from "../../../lib/limits/units.ts";
 import { PieceCache, type PieceSource } from "../../../peer/io/piece_cache.ts";
 
 /** A disk whose byte at offset `x` is `x >> 14`, and which remembers what was read. */

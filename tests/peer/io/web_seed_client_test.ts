@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { deflateSync } from "node:zlib";
 import { concatBytes } from "../../../lib/bytes.ts";
-import { webSeedSkipBytesMax } from "../../../lib/limits.ts";
+import { webSeedSkipBytesMax } from "../../../lib/limits/web_seeds.ts";
 import { Layout } from "../../../lib/layout.ts";
 import type { Metainfo, MetainfoFile } from "../../../lib/metainfo.ts";
 import type { Input } from "../../../peer/events.ts";

@@ -6,7 +6,7 @@ import { type Bytes, bytesFromLatin1, writeUint32 } from "../../../lib/bytes.ts"
 import { formatEndpoint } from "../../../lib/endpoint.ts";
 import { parseInfoHash, peerIdFromBytes } from "../../../lib/ids.ts";
 import type { Network } from "../../../lib/io/network.ts";
-import { udpRepliesMax } from "../../../lib/limits.ts";
+import { udpRepliesMax } from "../../../lib/limits/tracker.ts";
 import { type Announced, TrackerServer, type TrackerServerOptions } from "../../../tracker/io/http_listener.ts";
 import { UdpListener } from "../../../tracker/io/udp_listener.ts";
 import { Tracker } from "../../../tracker/tracker.ts";

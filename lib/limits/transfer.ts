@@ -1,0 +1,65 @@
+/** Bounds of a torrent's transfer (peer/). */
+import { KiB, MiB } from "./units.ts";
+
+/** Bytes of pieces that are being received, checked or written; above it no new piece is begun. Two pieces at least. */
+export const pieceBufferBytesMax = 32 * MiB;
+/** The same, in pieces: with small ones their number costs more than their bytes. */
+export const pieceBuffersMax = 1024;
+/** Peers that may ask for the same block at once in the endgame. */
+export const requestersPerBlockMax = 2;
+/** Peers of one torrent that are connected or being dialled, unless the user says another number. */
+export const peersMax = 600;
+/** Addresses of one torrent that are remembered. */
+export const knownPeersMax = 4000;
+/** The same for what discovery tells and for what peers tell, each: the rest is for trackers and the user. */
+export const hearsayPeersMax = 1000;
+/** Dials under way at once for one torrent. */
+export const dialsMax = 40;
+/** Of these, dials to addresses that strangers told: forged ones keep no other waiting. */
+export const hearsayDialsMax = 20;
+/** Dials that fail in a row before an address of a stranger is forgotten; it will be told again if it is good. */
+export const hearsayDialFailuresMax = 2;
+/** Milliseconds for a dial, and for the handshake after it: anacrolix waits 4 s, libtorrent 10 s. */
+export const dialTimeoutMs = 10_000;
+export const handshakeTimeoutMs = 10_000;
+/** Milliseconds before a failed address is dialled again; doubles with each failure up to the maximum. */
+export const redialMinMs = 2_000;
+export const redialMaxMs = 300_000;
+/** Dials that fail in a row before an address is forgotten. */
+export const dialFailuresMax = 8;
+/** Milliseconds without a word from a peer before it is dropped: twice the nominal keep-alive of BEP 3 and some. */
+export const silenceMaxMs = 250_000;
+/** Milliseconds without a word to a peer before a keep-alive: libtorrent drops after 120 s. */
+export const keepAliveMs = 90_000;
+/** The same for rqbit (`-rQ`), which drops after 10 s. */
+export const keepAliveRqbitMs = 8_000;
+/** Milliseconds without a block, though some were asked for, before a peer counts as snubbing us. */
+export const snubMs = 15_000;
+/** Milliseconds that a snubbing peer is kept before it makes room for another. */
+export const snubDropMs = 60_000;
+/** Peers that are unchoked at once: a LAN's links carry all of them. */
+export const unchokeSlots = 50;
+/** Unchoke slots of these that go around by chance (BEP 3's optimistic unchoke). */
+export const optimisticSlots = 5;
+/** Milliseconds between two rounds of choking. */
+export const chokeRoundMs = 10_000;
+/** Milliseconds between two changes of one peer's choke at least: aria2 drops who makes two within 5 s. */
+export const chokeFlipMs = 5_500;
+/** Milliseconds that an optimistic slot stays with one peer. */
+export const optimisticMs = 30_000;
+/** Pieces in the allowed-fast set that we grant (BEP 6). */
+export const allowedFastCount = 10;
+/** Requests that we may not answer (choked, out of range, not had) before a peer is dropped: libtorrent's bound. */
+export const invalidRequestsMax = 300;
+/** Blocks that nobody asked for, in bytes, before a peer is dropped. */
+export const unwantedBytesMax = 8 * MiB;
+/** Pieces whose failed blocks are remembered so that the liar is found (peer/piece_inquest.ts). */
+export const inquestsMax = 32;
+/** Milliseconds between two saves of the resume file. */
+export const resumeSaveMs = 10_000;
+/** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */
+export const requestLengthMax = 128 * KiB;
+/** Sockets of peers that are open or not given back yet; above it nobody more is let in. */
+export const socketsMax = 4000;
+/** Incoming connections that have not named a torrent yet; the oldest makes room for the next. */
+export const unroutedConnectionsMax = 1000;
