@@ -19,6 +19,16 @@ import { type Bytes, equalBytes, readUint32, writeUint32 } from "../lib/bytes.ts
 import { ProtocolError } from "../lib/errors.ts";
 import { idBytes, type InfoHash } from "../lib/ids.ts";
 
+/** What is at the path of a file. */
+export interface FileState {
+  /** Bytes; -1 when there is no file. */
+  readonly length: number;
+  /** Whole milliseconds since 1970. */
+  readonly mtimeMs: number;
+  /** Bytes that the file takes up on the disk: fewer than its length when it has holes. */
+  readonly allocated: number;
+}
+
 /** A file as it was when the resume file was written. */
 export interface ResumeFile {
   /** Bytes on disk; -1 when it was not there. */

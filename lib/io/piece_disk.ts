@@ -8,11 +8,12 @@ import { idLength, type PieceIndex } from "../ids.ts";
 import { type FileSpan, Layout } from "../layout.ts";
 import { hashBufferBytes } from "../limits/disk.ts";
 import { blockLength } from "../limits/wire.ts";
+import { PieceStatus } from "../piece_status.ts";
 import { codeOf, describeFailure, type DiskFailure } from "./disk_error.ts";
 import { FileHandles } from "./file_handles.ts";
 import { FileSequence } from "./file_sequence.ts";
 import { isZero, PieceHasher, sha1 } from "./piece_hasher.ts";
-import { type FileTable, FileUse, PieceStatus } from "./piece_job.ts";
+import { type FileTable, FileUse } from "./piece_job.ts";
 import { inPartFile, placesOf, touchesIgnored } from "./piece_places.ts";
 
 /** A call of the file system that failed, with its path; thrown to the worker's loop only. */

@@ -12,7 +12,7 @@ import { errorOfFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
 import type { AsideTable, FileTable } from "./piece_job.ts";
 import { bytesOf, type PiecePool } from "./piece_pool.ts";
-import type { PieceRun, PieceRuns } from "./piece_runs.ts";
+import type { PieceRun, PieceRuns } from "../piece_runs.ts";
 
 /** The result of one run: `bytes` are its statuses or its hashes. */
 export interface PieceRunResult extends PieceRun {

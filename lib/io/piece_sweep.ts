@@ -10,7 +10,7 @@ import { errorOfFailure } from "./disk_error.ts";
 import { DiskFault, PieceDisk } from "./piece_disk.ts";
 import type { FileTable } from "./piece_job.ts";
 import { defaultWorkerCount, PiecePool } from "./piece_pool.ts";
-import type { PieceRun } from "./piece_runs.ts";
+import type { PieceRun } from "../piece_runs.ts";
 import { SharedSweep } from "./shared_sweep.ts";
 
 /**

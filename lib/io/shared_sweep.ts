@@ -7,7 +7,7 @@
  */
 import { idLength } from "../ids.ts";
 import { sweepPartBytes } from "../limits/disk.ts";
-import type { PieceRun } from "./piece_runs.ts";
+import type { PieceRun } from "../piece_runs.ts";
 
 /** What the threads share, as it goes to a worker. */
 export interface SharedSweepMemory {

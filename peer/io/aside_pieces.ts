@@ -4,10 +4,10 @@
  */
 import type { PieceIndex } from "../../lib/ids.ts";
 import type { PieceFiles } from "../../lib/io/piece_files.ts";
-import { PieceStatus } from "../../lib/io/piece_job.ts";
-import { PieceRuns } from "../../lib/io/piece_runs.ts";
+import { PieceStatus } from "../../lib/piece_status.ts";
+import { PieceRuns } from "../../lib/piece_runs.ts";
 import type { PartFile } from "./part_file.ts";
-import { runsOf } from "./piece_check.ts";
+import { runsOf } from "../piece_check.ts";
 
 /** Pieces brought to their places between two looks at the signal. */
 const piecesPerTurn = 8;

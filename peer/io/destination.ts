@@ -11,16 +11,7 @@ import { formatSize } from "../../lib/cli/text.ts";
 import { UserError } from "../../lib/errors.ts";
 import { codeOf, diskError, isAbsence } from "../../lib/io/disk_error.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
-
-/** What is at the path of a file. */
-export interface FileState {
-  /** Bytes; -1 when there is no file. */
-  readonly length: number;
-  /** Whole milliseconds since 1970. */
-  readonly mtimeMs: number;
-  /** Bytes that the file takes up on the disk: fewer than its length when it has holes. */
-  readonly allocated: number;
-}
+import type { FileState } from "../resume.ts";
 
 const absent: FileState = { length: -1, mtimeMs: 0, allocated: 0 };
 const isWindows = Deno.build.os === "windows";

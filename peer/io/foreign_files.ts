@@ -7,10 +7,10 @@
  */
 import type { Layout } from "../../lib/layout.ts";
 import { blockLength } from "../../lib/limits/wire.ts";
-import { PieceStatus } from "../../lib/io/piece_job.ts";
+import { PieceStatus } from "../../lib/piece_status.ts";
 import { UserError } from "../../lib/errors.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
-import type { FileState } from "./destination.ts";
+import type { FileState } from "../resume.ts";
 
 /** What is known of one file that exists on disk. */
 export interface ExistingFile {

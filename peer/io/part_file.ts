@@ -19,8 +19,8 @@ import { diskError, isAbsence } from "../../lib/io/disk_error.ts";
 import { type AsideTable, FileUse } from "../../lib/io/piece_job.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import type { FileSelection } from "../file_selection.ts";
-import { partFileName } from "../resume.ts";
-import { destinationState, type FileState } from "./destination.ts";
+import { type FileState, partFileName } from "../resume.ts";
+import { destinationState } from "./destination.ts";
 
 const headLength = idLength + 4;
 /** Zero where the system does not know the flag (Windows). */

@@ -9,16 +9,15 @@ import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import { bytesWorthAWorker, pieceBytesStoredAtOnce } from "../../lib/limits/disk.ts";
-import { PieceStatus } from "../../lib/io/piece_job.ts";
+import { PieceStatus } from "../../lib/piece_status.ts";
 import { PieceFiles } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";
-import { PieceRuns } from "../../lib/io/piece_runs.ts";
+import { PieceRuns } from "../../lib/piece_runs.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import {
   checkFreeSpace,
   destinationPaths,
   destinationState,
-  type FileState,
   markExecutables,
   prepareDestination,
   sourcePaths,
@@ -29,10 +28,10 @@ import { DiskPace } from "./disk_pace.ts";
 import { refuseForeign } from "./foreign_files.ts";
 import { PartFile } from "./part_file.ts";
 import { PieceCache } from "./piece_cache.ts";
-import { assumedStatuses, planCheck, runsOf, sampleOf, vouchedFiles } from "./piece_check.ts";
+import { assumedStatuses, planCheck, runsOf, sampleOf, vouchedFiles } from "../piece_check.ts";
 import { flushFiles, ResumeFile } from "./resume_file.ts";
 import { FileSelection } from "../file_selection.ts";
-import type { ResumeState } from "../resume.ts";
+import type { FileState, ResumeState } from "../resume.ts";
 import { checkAside, settle } from "./aside_pieces.ts";
 
 /** Milliseconds for 1 MiB read from memory into fresh memory, at most. */

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
 import { concatBytes } from "../../../lib/bytes.ts";
 import { DiskFault, PieceDisk } from "../../../lib/io/piece_disk.ts";
-import { type FileTable, PieceStatus } from "../../../lib/io/piece_job.ts";
+import type { FileTable } from "../../../lib/io/piece_job.ts";
+import { PieceStatus } from "../../../lib/piece_status.ts";
 import { openFilesPerWorkerMax } from "../../../lib/limits/disk.ts";
 import { sampleBytes, TempFolder } from "../../peer/io/sample_torrent.ts";
 

@@ -2,9 +2,9 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UserError } from "../../../lib/errors.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
 import { PieceFiles } from "../../../lib/io/piece_files.ts";
-import { PieceStatus } from "../../../lib/io/piece_job.ts";
+import { PieceStatus } from "../../../lib/piece_status.ts";
 import { PiecePool } from "../../../lib/io/piece_pool.ts";
-import { PieceRuns } from "../../../lib/io/piece_runs.ts";
+import { PieceRuns } from "../../../lib/piece_runs.ts";
 import { Layout } from "../../../lib/layout.ts";
 import { makeSample, type Sample, TempFolder } from "../../peer/io/sample_torrent.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UserError } from "../../../lib/errors.ts";
-import { PieceStatus } from "../../../lib/io/piece_job.ts";
-import { PieceRuns } from "../../../lib/io/piece_runs.ts";
+import { PieceStatus } from "../../../lib/piece_status.ts";
+import { PieceRuns } from "../../../lib/piece_runs.ts";
 import { sweepPieces } from "../../../lib/io/piece_sweep.ts";
 import { SharedSweep } from "../../../lib/io/shared_sweep.ts";
 import { makeSample, type Sample, TempFolder } from "../../peer/io/sample_torrent.ts";

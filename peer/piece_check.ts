@@ -1,11 +1,10 @@
 /** Which pieces a check must hash, given what is on disk and what a resume file vouches for. No effects. */
-import type { Bitfield } from "../../lib/bitfield.ts";
-import { PieceStatus } from "../../lib/io/piece_job.ts";
-import type { PieceRun } from "../../lib/io/piece_runs.ts";
-import { resumeSampleCount } from "../../lib/limits/disk.ts";
-import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
-import type { ResumeState } from "../resume.ts";
-import type { FileState } from "./destination.ts";
+import type { Bitfield } from "../lib/bitfield.ts";
+import { PieceStatus } from "../lib/piece_status.ts";
+import type { PieceRun } from "../lib/piece_runs.ts";
+import { resumeSampleCount } from "../lib/limits/disk.ts";
+import { isOnDisk, type Metainfo } from "../lib/metainfo.ts";
+import type { FileState, ResumeState } from "./resume.ts";
 
 export interface CheckPlan {
   /** A PieceStatus for each piece; those to be hashed count as absent until they are. */
