@@ -1,0 +1,123 @@
+/**
+ * What attackers are made of: many connections from many addresses, and floods that never wait for themselves.
+ *
+ * Nothing here is polite. Sockets come from node:net because it alone binds the near end, so that one machine can pretend
+ * to be hundreds (127.0.0.0/8); the messages are those of tests/e2e/wire.ts.
+ */
+import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
+import { connect as connectSocket, type Socket } from "node:net";
+import { id, message } from "../e2e/wire.ts";
+import type { Target } from "./attack.ts";
+
+/** The address of the honest: attackers take it too, now and then. */
+const honestAddress = "127.0.0.1";
+
+/** The `index`th attacker's address; every eighth is that of the honest. */
+export function addressOf(index: number): string {
+  return index % 8 === 7 ? honestAddress : `127.0.${2 + (index >> 8) % 200}.${1 + (index & 0xff) % 254}`;
+}
+
+/** A connection that stands. @returns undefined when it was refused or lost before */
+export function connectFrom(target: Target, localAddress: string): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connectSocket({ host: target.host, port: target.port, localAddress });
+    socket.setNoDelay(true);
+    socket.once("connect", () => resolve(socket));
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => resolve(undefined));
+  });
+}
+
+let peerCount = 0;
+
+/** A handshake for the target's torrent. @param reserved 16 hex digits: fast and extended by default */
+export function handshake(target: Target, { reserved = "0000000000100004", peerId = "" } = {}): Buffer {
+  const own = peerId || `-XX0001-${String(Deno.pid).padStart(6, "0")}${String(peerCount++).padStart(6, "0")}`;
+  return Buffer.concat([
+    Buffer.from("\x13BitTorrent protocol", "latin1"),
+    Buffer.from(reserved, "hex"),
+    Buffer.from(String(target.infoHash), "hex"),
+    Buffer.from(own.padEnd(20).slice(0, 20), "latin1"),
+  ]);
+}
+
+/** The bytes many times over, to be written in one go. */
+export function manyOf(bytes: Uint8Array, count: number): Buffer {
+  return Buffer.concat(Array.from({ length: count }, () => bytes));
+}
+
+/** A message that asks for a block. */
+export function requestFor(piece: number, begin = 0, length = 16_384): Buffer {
+  return message(id.request, piece, begin, length);
+}
+
+/** Writes again and again, as fast as the other side takes it. Resolves when the connection ends. */
+export async function flood(socket: Socket, bytes: Uint8Array | (() => Uint8Array)): Promise<void> {
+  while (!socket.destroyed) {
+    const next = typeof bytes === "function" ? bytes() : bytes;
+    if (socket.write(next)) await new Promise((resolve) => setImmediate(resolve));
+    else await either(socket, "drain");
+  }
+}
+
+function either(socket: Socket, event: "drain" | "data"): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off(event, done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.on(event, done);
+    socket.on("close", done);
+  });
+}
+
+/** Resolves when the connection has ended. What comes is read and dropped, unless the socket is left unread. */
+export function ended(socket: Socket, { isRead = true } = {}): Promise<void> {
+  if (isRead) socket.resume();
+  return new Promise((resolve) => socket.destroyed ? resolve() : socket.once("close", () => resolve()));
+}
+
+/** Milliseconds before somebody who was thrown out comes again. */
+const againMs = 20;
+
+/** How a crowd behaves. */
+interface CrowdOptions {
+  readonly count: number;
+  /** Those whose `act` has ended come again. Default: they do. */
+  readonly isStubborn?: boolean;
+  /** The connections of one address; default: every one has its own. */
+  readonly perAddress?: number;
+}
+
+/**
+ * Keeps `count` connections busy with `act`; each that ends is replaced, from another address.
+ *
+ * @returns when all of them have been connected once
+ */
+export async function crowd(
+  target: Target,
+  { count, isStubborn = true, perAddress = 1 }: CrowdOptions,
+  act: (socket: Socket, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const first: Promise<void>[] = [];
+  const member = async (onFirst: () => void) => {
+    do {
+      const index = next++;
+      const socket = await connectFrom(target, addressOf(Math.floor(index / perAddress)));
+      onFirst();
+      if (socket !== undefined) {
+        await act(socket, index).catch(() => {});
+        socket.destroy();
+      }
+      await new Promise((resolve) => setTimeout(resolve, againMs));
+    } while (isStubborn);
+  };
+  for (let i = 0; i < count; i++) {
+    first.push(new Promise<void>((resolve) => void member(resolve)));
+    if (i % 50 === 49) await Promise.all(first);
+  }
+  await Promise.all(first);
+}
