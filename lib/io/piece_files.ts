@@ -5,6 +5,7 @@
  * is named "now" runs on the caller's.
  */
 import type { Bytes } from "../bytes.ts";
+import type { UserError } from "../errors.ts";
 import type { PieceIndex } from "../ids.ts";
 import type { Layout } from "../layout.ts";
 import { hashJobBytes } from "../limits/disk.ts";
@@ -17,6 +18,15 @@ import type { PieceRun, PieceRuns } from "../piece_runs.ts";
 /** The result of one run: `bytes` are its statuses or its hashes. */
 export interface PieceRunResult extends PieceRun {
   readonly bytes: Bytes;
+}
+
+/** What became of a piece that was to be stored, and its memory, given back. */
+export interface StoreAnswer {
+  /** The hash was right and the bytes are written. */
+  readonly ok: boolean;
+  readonly buffer: Bytes;
+  /** Why the disk refused the piece; the hash was right then. */
+  readonly error?: UserError;
 }
 
 export interface PieceFilesOptions {
@@ -58,12 +68,15 @@ export class PieceFiles {
    *
    * @param bytes the piece at the beginning of a buffer of that length or more; its memory goes to a worker and is gone
    *   here until it comes back with the result
-   * @returns whether the hash was right, and the buffer; rejects with UserError on a disk error
+   * @returns rejects with Error when the pool is closed
    */
-  async store(piece: PieceIndex, bytes: Bytes): Promise<{ ok: boolean; buffer: Bytes }> {
+  async store(piece: PieceIndex, bytes: Bytes): Promise<StoreAnswer> {
     const job = { kind: "store", tableId: this.#tableId, piece, bytes } as const;
     const answer = await this.#pool.submit(job, { weight: bytes.length, transfer: bytes.buffer });
-    return { ok: answer.ok, buffer: bytesOf(answer) };
+    const buffer = bytesOf(answer);
+    return answer.refusal === undefined
+      ? { ok: answer.ok, buffer }
+      : { ok: false, buffer, error: errorOfFailure(answer.refusal) };
   }
 
   /**

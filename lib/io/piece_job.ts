@@ -84,5 +84,7 @@ export type PieceResult =
     readonly ok: boolean;
     /** store: the buffer that came; read: the bytes; check: a PieceStatus a piece; hash: 20 bytes a piece. */
     readonly bytes?: Bytes;
+    /** store: why the disk refused a piece whose hash was right. */
+    readonly refusal?: DiskFailure;
   }
   | { readonly id: number; readonly failure: DiskFailure };

@@ -23,7 +23,7 @@ function perform(job: AnsweredJob): PieceResult {
   const { id, tableId } = job;
   switch (job.kind) {
     case "store":
-      return { id, ok: disk.store(tableId, job), bytes: job.bytes };
+      return store(job);
     case "read": {
       const memory = job.spare !== undefined && job.spare.byteLength >= job.length
         ? job.spare
@@ -45,6 +45,17 @@ function perform(job: AnsweredJob): PieceResult {
     }
     case "probe":
       return { id, ok: disk.probe(tableId, job) };
+  }
+}
+
+/** A piece that the disk refuses goes back with its bytes. */
+function store(job: Extract<AnsweredJob, { kind: "store" }>): PieceResult {
+  const { id, tableId, bytes } = job;
+  try {
+    return { id, ok: disk.store(tableId, job), bytes };
+  } catch (error) {
+    if (!(error instanceof DiskFault)) throw error;
+    return { id, ok: false, bytes, refusal: error.failure };
   }
 }
 

@@ -8,11 +8,9 @@
 import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
-import { bytesWorthAWorker, pieceBytesStoredAtOnce } from "../../lib/limits/disk.ts";
 import { PieceStatus } from "../../lib/piece_status.ts";
-import { PieceFiles } from "../../lib/io/piece_files.ts";
+import { PieceFiles, type StoreAnswer } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";
-import { PieceRuns } from "../../lib/piece_runs.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import {
   checkFreeSpace,
@@ -24,26 +22,16 @@ import {
   sourceState,
   surveyDestination,
 } from "./destination.ts";
-import { DiskPace } from "./disk_pace.ts";
 import { refuseForeign } from "./foreign_files.ts";
 import { PartFile } from "./part_file.ts";
-import { PieceCache } from "./piece_cache.ts";
-import { assumedStatuses, planCheck, runsOf, sampleOf, vouchedFiles } from "../piece_check.ts";
+import { checkData } from "./data_check.ts";
+import { assumedStatuses } from "../piece_check.ts";
+import { PieceReader } from "./piece_reader.ts";
+import { PieceWriter } from "./piece_writer.ts";
 import { flushFiles, ResumeFile } from "./resume_file.ts";
 import { FileSelection } from "../file_selection.ts";
-import type { FileState, ResumeState } from "../resume.ts";
+import type { FileState } from "../resume.ts";
 import { checkAside, settle } from "./aside_pieces.ts";
-
-/** Milliseconds for 1 MiB read from memory into fresh memory, at most. */
-const fastReadMs = 1.5;
-/** Milliseconds for 1 MiB hashed and written to memory, a few new files included, at most. */
-const fastStoreMs = 5;
-
-/** Whether the hash of a piece was right, and its memory, given back. */
-export interface StoreResult {
-  readonly ok: boolean;
-  readonly buffer: Bytes;
-}
 
 export interface StorageOptions {
   readonly metainfo: Metainfo;
@@ -69,18 +57,14 @@ export class Storage {
   readonly #selection: FileSelection;
   /** Where bytes of unwanted files are kept; undefined where there are none. */
   readonly #part: PartFile | undefined;
-  readonly #cache: PieceCache;
-  readonly #readPace = new DiskPace(fastReadMs);
-  readonly #storePace = new DiskPace(fastStoreMs);
-  /** Handing pieces to workers costs more than it gains: so little is missing, or the pieces are so small. */
-  #storesAtOnce = false;
+  readonly #reader: PieceReader;
+  readonly #writer: PieceWriter;
   readonly #resumeFile: ResumeFile;
   #states: FileState[];
   /** By file: it was not there before we came. */
   readonly #createdByUs: boolean[] = [];
   /** Files written to since the last resume file. */
   #dirtyFiles = new Set<number>();
-  readonly #stores = new Set<Promise<unknown>>();
   #saving: Promise<void> | undefined;
   #isFinished = false;
 
@@ -103,13 +87,9 @@ export class Storage {
       writable: mode === "download",
       aside: part?.table,
     });
-    this.#cache = new PieceCache({
-      layout: metainfo.layout,
-      source: {
-        readNow: (offset, target) => this.#readNow(offset, target),
-        read: (range, spare) => this.#files.read(range, spare),
-      },
-    });
+    const files = this.#files;
+    this.#reader = new PieceReader({ files, layout: metainfo.layout });
+    this.#writer = new PieceWriter({ files, part, onStored: (piece) => this.#addStored(piece) });
     this.#resumeFile = new ResumeFile({ metainfo, directory });
     this.have = Bitfield.empty(metainfo.pieceCount);
   }
@@ -158,14 +138,22 @@ export class Storage {
       // A file that is not wanted is not made: what is there later is somebody else's.
       this.#createdByUs[i] = this.#selection.isWanted(i) ? wasOurs || !isThere : wasOurs && isThere;
     });
-    const statuses = await this.#checkPieces(resume ? saved : undefined, onProgress, signal);
+    const [files, states] = [this.#files, this.#states];
+    const statuses = await checkData({
+      metainfo,
+      files,
+      states,
+      saved: resume ? saved : undefined,
+      onProgress,
+      signal,
+    });
     const { pieceLength } = metainfo;
     const scattered = this.#part === undefined
       ? []
       : await checkAside(this.#part, { files: this.#files, statuses, pieceLength, signal });
     this.#believe(statuses);
     const missingBytes = this.#selection.pieces.countMissingFrom(this.have) * pieceLength;
-    this.#storesAtOnce = missingBytes <= bytesWorthAWorker || pieceLength <= pieceBytesStoredAtOnce;
+    this.#writer.expect({ missingBytes, pieceLength });
     if (mode === "download") await this.#prepare(statuses, scattered, signal);
     return this.have;
   }
@@ -209,33 +197,12 @@ export class Storage {
   }
 
   /**
-   * Hashes the piece and, if it is right, writes it and adds it to `have`: at once where that is sooner done than said to
-   * a worker.
+   * Hashes the piece and, if it is right, writes it and adds it to `have`.
    *
    * @param buffer the piece at its beginning; its memory is gone here until it is given back
-   * @returns the promise rejects with UserError on a disk error
    */
-  storePiece(piece: PieceIndex, buffer: Bytes): StoreResult | Promise<StoreResult> {
-    const start = performance.now();
-    try {
-      this.#part?.makeRoom(piece);
-      if (!this.#storesAtOnce || !this.#storePace.isFast(start)) return this.#storeInWorker(piece, buffer);
-      const ok = this.#files.storeNow(piece, buffer);
-      this.#storePace.took(buffer.length, start, performance.now());
-      if (ok) this.#addStored(piece);
-      return { ok, buffer };
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #storeInWorker(piece: PieceIndex, buffer: Bytes): Promise<StoreResult> {
-    const store = this.#files.store(piece, buffer).then((result) => {
-      if (result.ok) this.#addStored(piece);
-      return result;
-    }).finally(() => this.#stores.delete(store));
-    this.#stores.add(store);
-    return store;
+  storePiece(piece: PieceIndex, buffer: Bytes): StoreAnswer | Promise<StoreAnswer> {
+    return this.#writer.store(piece, buffer);
   }
 
   #addStored(piece: PieceIndex): void {
@@ -252,25 +219,17 @@ export class Storage {
    * @returns a view that is valid until the next await; the promise rejects with UserError on a disk error
    */
   readBlock(piece: PieceIndex, begin: number, length: number): Bytes | Promise<Bytes> {
-    return this.#cache.get(piece, begin, length);
+    return this.#reader.block(piece, begin, length);
   }
 
   /** Nobody asks for blocks any more: their memory is given back. */
   restCache(): void {
-    this.#cache.rest();
+    this.#reader.rest();
   }
 
   /** The piece could not be read: it counts as missing. */
   forget(piece: PieceIndex): void {
     this.have.clear(piece);
-  }
-
-  #readNow(offset: number, target: Bytes): boolean {
-    const start = performance.now();
-    if (!this.#readPace.isFast(start)) return false;
-    this.#files.readNow(offset, target);
-    this.#readPace.took(target.length, start, performance.now());
-    return true;
   }
 
   /** Flushes the data, then records what is there. One save at a time: a second call waits for the first. */
@@ -289,7 +248,7 @@ export class Storage {
   async finish(): Promise<void> {
     const { metainfo, directory, mode } = this.#options;
     if (mode === "seed") return;
-    await Promise.allSettled(this.#stores);
+    await this.#writer.settle();
     await this.#saving?.catch(() => {});
     this.#isFinished = true;
     markExecutables({ metainfo, directory, isWanted: (fileIndex) => this.#selection.isWanted(fileIndex) });
@@ -305,7 +264,7 @@ export class Storage {
 
   /** Waits for what is being stored and saved, and closes the files. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#stores, this.#saving]);
+    await Promise.allSettled([this.#writer.settle(), this.#saving]);
     this.#files.close();
   }
 
@@ -315,42 +274,6 @@ export class Storage {
     this.#states = mode === "seed"
       ? this.#paths.map(sourceState)
       : surveyDestination({ metainfo, directory, isWanted });
-  }
-
-  /** A PieceStatus for each piece. */
-  async #checkPieces(
-    saved: ResumeState | undefined,
-    onProgress: (bytesChecked: number) => void,
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
-    const { metainfo } = this.#options;
-    const vouched = vouchedFiles(saved, this.#states);
-    const plan = planCheck({ metainfo, states: this.#states, have: saved?.have, vouched });
-    if (saved !== undefined && !(await this.#sampleIsGood(plan.believed, signal))) {
-      return await this.#checkPieces(undefined, onProgress, signal);
-    }
-    let bytesChecked = metainfo.totalLength - plan.toCheckBytes;
-    onProgress(bytesChecked);
-    await this.#files.work("check", {
-      runs: new PieceRuns(runsOf(plan.mustCheck), metainfo),
-      onResult: ({ first, bytes }) => {
-        plan.statuses.set(bytes, first);
-        bytesChecked = Math.min(metainfo.totalLength, bytesChecked + bytes.length * metainfo.pieceLength);
-        onProgress(bytesChecked);
-      },
-      signal,
-    });
-    return plan.statuses;
-  }
-
-  async #sampleIsGood(believed: readonly number[], signal: AbortSignal): Promise<boolean> {
-    let isGood = true;
-    await this.#files.work("check", {
-      runs: new PieceRuns(sampleOf(believed).map((first) => ({ first, count: 1 })), this.#options.metainfo),
-      onResult: ({ bytes }) => isGood &&= bytes[0] === PieceStatus.good,
-      signal,
-    });
-    return isGood;
   }
 
   async #save(): Promise<void> {

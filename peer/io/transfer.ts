@@ -3,12 +3,13 @@
  */
 import { reasonOf } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
+import type { StoreAnswer } from "../../lib/io/piece_files.ts";
 import { isLoss } from "../../lib/io/disk_error.ts";
 import { cacheRestMs } from "../../lib/limits/disk.ts";
 import { resumeSaveMs } from "../../lib/limits/transfer.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
-import type { Storage, StoreResult } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 import type { WebSeedClient, WebTaker } from "./web_seed_client.ts";
 import { type LinkHost, type LinkOwner, type OwnEffect, SwarmLink, track } from "./swarm_link.ts";
 
@@ -178,7 +179,7 @@ export class Transfer implements LinkOwner, WebTaker {
     else this.#applyStored(piece, stored);
   }
 
-  async #awaitStore(piece: PieceIndex, store: Promise<StoreResult>): Promise<void> {
+  async #awaitStore(piece: PieceIndex, store: Promise<StoreAnswer>): Promise<void> {
     try {
       this.#applyStored(piece, await store);
     } catch (error) {
@@ -186,8 +187,9 @@ export class Transfer implements LinkOwner, WebTaker {
     }
   }
 
-  #applyStored(piece: PieceIndex, { ok, buffer }: StoreResult): void {
-    this.apply({ kind: ok ? "pieceStored" : "pieceBad", piece, buffer });
+  #applyStored(piece: PieceIndex, { ok, buffer, error }: StoreAnswer): void {
+    if (error === undefined) return this.apply({ kind: ok ? "pieceStored" : "pieceBad", piece, buffer });
+    this.apply({ kind: "storeFailed", piece, error });
   }
 
   async #complete(): Promise<void> {
