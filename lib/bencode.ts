@@ -1,28 +1,91 @@
 /**
  * Bencode (BEP 3): bytes <-> values.
  *
- * The decoder keeps the byte span of every value, so that the raw `info` survives for its hash, and it is iterative:
- * depth costs memory within a bound, never the call stack. Strict where two readers could disagree (leading zeros, -0,
- * repeated keys), lenient where many writers err (key order). Integers are safe integers; keys are latin1 strings,
- * which lose no byte. What the values mean is left to the callers.
+ * A document is checked as a whole (bencode_scan.ts); its values are views that are made when they are asked for and know
+ * the bytes that they were read from, so that the raw `info` survives for its hash. Strict where two readers could disagree
+ * (leading zeros, -0, repeated keys), lenient where many writers err (key order). Integers are safe integers; keys are
+ * latin1 strings, which lose no byte. What the values mean is left to the callers.
  */
+import { byteOf, type CheckedBencode, Cursor, keyText, scanBencode } from "./bencode_scan.ts";
 import type { Bytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
-import { bencodeDepthMax, bencodeDigitsMax, bencodeKeyBytesMax, bencodeTokensMax } from "./limits/torrent_file.ts";
 
-/** The bytes [start, end) of the input that a value was read from. */
-interface Span {
+/** A decoded value: the bytes [start, end) of the input. */
+export type BencodeNode = BencodeInteger | BencodeBytes | BencodeList | BencodeDictionary;
+
+export interface BencodeInteger {
+  readonly kind: "integer";
+  readonly value: number;
   readonly start: number;
   readonly end: number;
 }
 
-/** A decoded value. `bytes` values are views of the input. */
-export type BencodeNode = BencodeInteger | BencodeBytes | BencodeList | BencodeDictionary;
-export type BencodeInteger = Span & { readonly kind: "integer"; readonly value: number };
-export type BencodeBytes = Span & { readonly kind: "bytes"; readonly value: Uint8Array };
-export type BencodeList = Span & { readonly kind: "list"; readonly items: BencodeNode[] };
-export type BencodeDictionary = Span & { readonly kind: "dictionary"; readonly entries: BencodeEntries };
-export type BencodeEntries = Map<string, BencodeNode>;
+export interface BencodeBytes {
+  readonly kind: "bytes";
+  /** A view of the input. */
+  readonly value: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A list or dictionary of a checked document. Every look into it is a walk from its start. */
+abstract class Container {
+  readonly start: number;
+  readonly end: number;
+  readonly #document: CheckedBencode;
+  readonly #number: number;
+
+  /** @param cursor at its first byte; it is passed */
+  constructor(cursor: Cursor) {
+    this.#document = cursor.document;
+    this.#number = cursor.container;
+    this.start = cursor.at;
+    cursor.passContainer();
+    this.end = cursor.at;
+  }
+
+  /** At the first member. */
+  protected inside(): Cursor {
+    return new Cursor(this.#document, this.start + 1, this.#number + 1);
+  }
+}
+
+export class BencodeList extends Container {
+  readonly kind = "list";
+
+  /** Values in it; counted. */
+  get length(): number {
+    let length = 0;
+    for (const cursor = this.inside(); !cursor.isAtEnd; cursor.pass()) length++;
+    return length;
+  }
+
+  *[Symbol.iterator](): Generator<BencodeNode, void> {
+    for (const cursor = this.inside(); !cursor.isAtEnd;) yield readNode(cursor);
+  }
+}
+
+/** Keys are latin1 strings, each there once, in the order of the input. */
+export class BencodeDictionary extends Container {
+  readonly kind = "dictionary";
+
+  /** The value under a key. Takes time for every key in front of it, not for what is under those. */
+  get(key: string): BencodeNode | undefined {
+    for (const cursor = this.inside(); !cursor.isAtEnd; cursor.pass()) {
+      if (passKey(cursor, key)) return readNode(cursor);
+    }
+    return undefined;
+  }
+
+  *[Symbol.iterator](): Generator<[key: string, value: BencodeNode], void> {
+    for (const cursor = this.inside(); !cursor.isAtEnd;) {
+      const length = cursor.passLength();
+      const key = keyText(cursor.bytes.subarray(cursor.at, cursor.at + length));
+      cursor.at += length;
+      yield [key, readNode(cursor)];
+    }
+  }
+}
 
 /** A value that is encoded already. */
 export class EncodedBencode {
@@ -56,136 +119,38 @@ export function decodeBencode(bytes: Uint8Array): BencodeNode {
  * @throws ProtocolError
  */
 export function decodeBencodePrefix(bytes: Uint8Array): BencodeNode {
-  return new Decoder(bytes).decode();
+  return readNode(new Cursor(scanBencode(bytes), 0, 0));
 }
 
-/** A list or dictionary that is still being filled: its end is not known yet. */
-type OpenNode =
-  | { kind: "list"; items: BencodeNode[]; start: number; end: number }
-  | { kind: "dictionary"; entries: BencodeEntries; start: number; end: number };
-
-const byteOf = { zero: 0x30, nine: 0x39, colon: 0x3a, minus: 0x2d, d: 0x64, e: 0x65, i: 0x69, l: 0x6c } as const;
-
-class Decoder {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-  #tokenCount = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  decode(): BencodeNode {
-    const open: OpenNode[] = [];
-    let node: BencodeNode;
-    do {
-      const parent = open.at(-1);
-      if (parent !== undefined && this.#bytes[this.#at] === byteOf.e) {
-        parent.end = ++this.#at;
-        open.pop();
-        node = parent;
-        continue;
-      }
-      const key = parent?.kind === "dictionary" ? this.#readKey(parent.entries) : undefined;
-      const value = this.#readValue();
-      if (parent?.kind === "dictionary") parent.entries.set(key!, value);
-      else parent?.items.push(value);
-      if (value.kind === "list" || value.kind === "dictionary") {
-        if (open.length === bencodeDepthMax) this.#fail(`is nested deeper than ${bencodeDepthMax} levels`, value.start);
-        open.push(value);
-      }
-      node = value;
-    } while (open.length > 0);
-    return node;
-  }
-
-  /** A whole integer or byte string, or a list or dictionary that has just been opened. */
-  #readValue(): BencodeInteger | BencodeBytes | OpenNode {
-    const start = this.#at;
-    if (++this.#tokenCount > bencodeTokensMax) this.#fail(`holds more than ${bencodeTokensMax} values`, start);
-    switch (this.#bytes[start]) {
-      case byteOf.i:
-        return this.#readInteger();
-      case byteOf.l:
-        this.#at++;
-        return { kind: "list", items: [], start, end: start };
-      case byteOf.d:
-        this.#at++;
-        return { kind: "dictionary", entries: new Map(), start, end: start };
-      default: {
-        const value = this.#readBytes();
-        return { kind: "bytes", value, start, end: this.#at };
-      }
+/** The value at the cursor, which goes behind it. */
+function readNode(cursor: Cursor): BencodeNode {
+  const start = cursor.at;
+  switch (cursor.bytes[start]) {
+    case byteOf.i: {
+      const value = cursor.passInteger();
+      return { kind: "integer", value, start, end: cursor.at };
+    }
+    case byteOf.l:
+      return new BencodeList(cursor);
+    case byteOf.d:
+      return new BencodeDictionary(cursor);
+    default: {
+      const length = cursor.passLength();
+      const value = cursor.bytes.subarray(cursor.at, cursor.at + length);
+      cursor.at += length;
+      return { kind: "bytes", value, start, end: cursor.at };
     }
   }
+}
 
-  #readKey(entries: BencodeEntries): string {
-    const start = this.#at;
-    const bytes = this.#readBytes();
-    if (bytes.length > bencodeKeyBytesMax) this.#fail(`has a key of ${bytes.length} bytes`, start);
-    // In one call, and not by `...`, which takes three times as long: there is a key to every other value.
-    const key = String.fromCharCode.apply(undefined, bytes as unknown as number[]);
-    if (entries.has(key)) this.#fail("has the same key twice", start);
-    return key;
-  }
-
-  /** `<length>:<bytes>`; the length is checked against what is left before it is used. */
-  #readBytes(): Uint8Array {
-    const start = this.#at;
-    const length = this.#readDigits();
-    this.#expect(byteOf.colon);
-    if (length > this.#bytes.length - this.#at) this.#fail("has a string that is longer than what is left", start);
-    const value = this.#bytes.subarray(this.#at, this.#at + length);
-    this.#at += length;
-    return value;
-  }
-
-  /** `i<digits>e` or `i-<digits>e`. */
-  #readInteger(): BencodeInteger {
-    const start = this.#at++;
-    const isNegative = this.#bytes[this.#at] === byteOf.minus;
-    if (isNegative) this.#at++;
-    const magnitude = this.#readDigits();
-    this.#expect(byteOf.e);
-    if (isNegative && magnitude === 0) this.#fail("has an integer -0", start);
-    if (magnitude > Number.MAX_SAFE_INTEGER) this.#fail("has an integer out of range", start);
-    return { kind: "integer", value: isNegative ? -magnitude : magnitude, start, end: this.#at };
-  }
-
-  /** A run of digits without leading zeros; beyond 2^53 the number is inexact, but stays beyond it. */
-  #readDigits(): number {
-    const start = this.#at;
-    const bytes = this.#bytes;
-    let value = 0;
-    let at = start;
-    for (;; at++) {
-      const byte = bytes[at];
-      // Also false for the undefined that lies behind the end.
-      if (!(byte >= byteOf.zero && byte <= byteOf.nine)) break;
-      if (at - start === bencodeDigitsMax) this.#fail(`has a number of over ${bencodeDigitsMax} digits`, start);
-      value = value * 10 + (byte - byteOf.zero);
-    }
-    this.#at = at;
-    if (at === start) this.#failAtByte();
-    if (this.#bytes[start] === byteOf.zero && this.#at - start > 1) {
-      this.#fail("has a number with leading zeros", start);
-    }
-    return value;
-  }
-
-  #expect(byte: number): void {
-    if (this.#bytes[this.#at] !== byte) this.#failAtByte();
-    this.#at++;
-  }
-
-  #failAtByte(): never {
-    if (this.#at >= this.#bytes.length) this.#fail("ends too early", this.#at);
-    this.#fail("has an unexpected character", this.#at);
-  }
-
-  #fail(what: string, at: number): never {
-    throw new ProtocolError(`the bencoded data ${what}, at byte ${at}`);
-  }
+/** Goes behind the key at the cursor. @returns whether it is this one */
+function passKey(cursor: Cursor, key: string): boolean {
+  const length = cursor.passLength();
+  const start = cursor.at;
+  cursor.at += length;
+  if (length !== key.length) return false;
+  for (let i = 0; i < length; i++) if (cursor.bytes[start + i] !== key.charCodeAt(i)) return false;
+  return true;
 }
 
 /**
@@ -318,48 +283,58 @@ class Writer {
 }
 
 /**
- * The members of a node that has to be a dictionary.
+ * A node that has to be a dictionary.
  *
  * @param what names the node in the error: `the info section`
  * @throws ProtocolError for another kind, or none
  */
-export function dictionaryOf(node: BencodeNode | undefined, what: string): BencodeEntries {
+export function dictionaryOf(node: BencodeNode | undefined, what: string): BencodeDictionary {
   if (node?.kind !== "dictionary") throw new ProtocolError(`${what} is not a dictionary`);
-  return node.entries;
+  return node;
 }
 
 /** The integer under a key; undefined when there is none or it is of another kind. */
-export function integerAt(entries: BencodeEntries, key: string): number | undefined {
+export function integerAt(entries: BencodeDictionary, key: string): number | undefined {
   const node = entries.get(key);
   return node?.kind === "integer" ? node.value : undefined;
 }
 
 /** The byte string under a key, a view; undefined when there is none or it is of another kind. */
-export function bytesAt(entries: BencodeEntries, key: string): Uint8Array | undefined {
+export function bytesAt(entries: BencodeDictionary, key: string): Uint8Array | undefined {
   const node = entries.get(key);
   return node?.kind === "bytes" ? node.value : undefined;
 }
 
 /** The byte string under a key as UTF-8, bad sequences as U+FFFD; undefined when there is none of that kind. */
-export function textAt(entries: BencodeEntries, key: string): string | undefined {
+export function textAt(entries: BencodeDictionary, key: string): string | undefined {
   return textOf(entries.get(key));
 }
 
 /** The list under a key; undefined when there is none or it is of another kind. */
-export function listAt(entries: BencodeEntries, key: string): BencodeNode[] | undefined {
+export function listAt(entries: BencodeDictionary, key: string): BencodeList | undefined {
   const node = entries.get(key);
-  return node?.kind === "list" ? node.items : undefined;
+  return node?.kind === "list" ? node : undefined;
 }
 
 /** The dictionary under a key; undefined when there is none or it is of another kind. */
-export function dictionaryAt(entries: BencodeEntries, key: string): BencodeEntries | undefined {
+export function dictionaryAt(entries: BencodeDictionary, key: string): BencodeDictionary | undefined {
   const node = entries.get(key);
-  return node?.kind === "dictionary" ? node.entries : undefined;
+  return node?.kind === "dictionary" ? node : undefined;
 }
 
 /** A byte string as UTF-8, bad sequences as U+FFFD; undefined for another kind. */
 export function textOf(node: BencodeNode | undefined): string | undefined {
-  return node?.kind === "bytes" ? textDecoder.decode(node.value) : undefined;
+  return node?.kind === "bytes" ? decodeText(node.value) : undefined;
 }
+
+/** Most texts are short and ASCII, which needs no call of the decoder. */
+function decodeText(bytes: Uint8Array): string {
+  if (bytes.length > shortBytesMax) return textDecoder.decode(bytes);
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] > 0x7f) return textDecoder.decode(bytes);
+  return keyText(bytes);
+}
+
+/** Bytes up to which that pays. */
+const shortBytesMax = 64;
 
 const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });

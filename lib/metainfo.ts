@@ -7,7 +7,8 @@
  */
 import { createHash } from "node:crypto";
 import {
-  type BencodeEntries,
+  type BencodeDictionary,
+  type BencodeList,
   type BencodeNode,
   bytesAt,
   decodeBencode,
@@ -22,7 +23,15 @@ import { ProtocolError } from "./errors.ts";
 import { mapFilePaths, safePart } from "./file_path.ts";
 import { idLength, type InfoHash, infoHashFromBytes, type PieceIndex } from "./ids.ts";
 import { Layout } from "./layout.ts";
-import { fileCountMax, pieceCountMax, pieceLengthMax, torrentBytesMax, urlCountMax } from "./limits/torrent_file.ts";
+import {
+  fileCountMax,
+  pathDepthMax,
+  pieceCountMax,
+  pieceLengthMax,
+  torrentBytesMax,
+  urlCountMax,
+  urlsLookedAtMax,
+} from "./limits/torrent_file.ts";
 import { parseTrackerUrl, parseWebSeedUrl } from "./remote_url.ts";
 
 /** One file, in the torrent's order. */
@@ -156,19 +165,19 @@ function readInfo(node: BencodeNode, infoBytes: Bytes): Omit<Metainfo, "announce
   };
 }
 
-function whyNoPieces(info: BencodeEntries): string {
+function whyNoPieces(info: BencodeDictionary): string {
   return integerAt(info, "meta version") === 2
     ? "it is a version 2 torrent only (BEP 52), which localbt cannot read yet; ask for a hybrid or version 1 torrent"
     : "the torrent has no piece hashes";
 }
 
-function readSingleFile(info: BencodeEntries, name: string): MetainfoFile {
+function readSingleFile(info: BencodeDictionary, name: string): MetainfoFile {
   return { ...mapFilePaths([[name]])[0], ...readAttributes(info), length: readLength(info) };
 }
 
-function readFiles(nodes: readonly BencodeNode[], name: string): MetainfoFile[] {
+function readFiles(nodes: BencodeList, name: string): MetainfoFile[] {
   if (nodes.length > fileCountMax) throw new ProtocolError(`the torrent has over ${fileCountMax} files`);
-  const files = nodes.map((node) => {
+  const files = Array.from(nodes, (node) => {
     const entries = dictionaryOf(node, "a file in the torrent");
     const attributes = readAttributes(entries);
     const length = attributes.isSymlink ? 0 : readLength(entries);
@@ -181,23 +190,24 @@ function readFiles(nodes: readonly BencodeNode[], name: string): MetainfoFile[] 
   );
 }
 
-function readPath(entries: BencodeEntries): string[] {
-  const nodes = listAt(entries, "path.utf-8") ?? listAt(entries, "path");
-  if (nodes === undefined || nodes.length === 0) throw new ProtocolError("a file in the torrent has no path");
-  return nodes.map((node) => {
+function readPath(entries: BencodeDictionary): string[] {
+  const parts: string[] = [];
+  for (const node of listAt(entries, "path.utf-8") ?? listAt(entries, "path") ?? []) {
     const part = textOf(node);
     if (part === undefined) throw new ProtocolError("a file in the torrent has a path that is not text");
-    return part;
-  });
+    if (parts.push(part) > pathDepthMax) throw new ProtocolError(`a file in the torrent is over ${pathDepthMax} deep`);
+  }
+  if (parts.length === 0) throw new ProtocolError("a file in the torrent has no path");
+  return parts;
 }
 
-function readLength(entries: BencodeEntries): number {
+function readLength(entries: BencodeDictionary): number {
   const length = integerAt(entries, "length");
   if (length === undefined || length < 0) throw new ProtocolError("a file in the torrent has no valid length");
   return length;
 }
 
-function readAttributes(entries: BencodeEntries): Pick<MetainfoFile, "isPadding" | "isSymlink" | "isExecutable"> {
+function readAttributes(entries: BencodeDictionary): Pick<MetainfoFile, "isPadding" | "isSymlink" | "isExecutable"> {
   const attributes = textAt(entries, "attr") ?? "";
   return {
     isPadding: attributes.includes("p"),
@@ -227,39 +237,53 @@ function checkLengths(
 }
 
 /** The tiers of `announce-list`, or where that names no tracker, `announce` alone (BEP 12). */
-function readTiers(entries: BencodeEntries): string[][] {
-  const seen = new Set<string>();
-  const keep = (nodes: readonly BencodeNode[]) => readUrls(nodes, { parse: parseTrackerUrl, seen });
-  const tiers = (listAt(entries, "announce-list") ?? [])
+function readTiers(entries: BencodeDictionary): string[][] {
+  const sieve = new UrlSieve(parseTrackerUrl);
+  const tiers: string[][] = [];
+  for (const tier of listAt(entries, "announce-list") ?? []) {
+    if (!sieve.mayLook()) break;
     // A bare URL where a tier belongs is a tier of its own: some writers have it so.
-    .map((tier) => keep(tier.kind === "list" ? tier.items : [tier]))
-    .filter((tier) => tier.length > 0);
+    const urls = sieve.keep(tier.kind === "list" ? tier : [tier]);
+    if (urls.length > 0) tiers.push(urls);
+  }
   if (tiers.length > 0) return tiers;
   const announce = entries.get("announce");
-  const urls = announce === undefined ? [] : keep([announce]);
+  const urls = announce === undefined ? [] : new UrlSieve(parseTrackerUrl).keep([announce]);
   return urls.length > 0 ? [urls] : [];
 }
 
 /** `url-list`: one URL or a list of them (BEP 19). */
-function readWebSeeds(entries: BencodeEntries): string[] {
+function readWebSeeds(entries: BencodeDictionary): string[] {
   const node = entries.get("url-list");
   if (node === undefined) return [];
-  return readUrls(node.kind === "list" ? node.items : [node], { parse: parseWebSeedUrl, seen: new Set() });
+  return new UrlSieve(parseWebSeedUrl).keep(node.kind === "list" ? node : [node]);
 }
 
-/** The usable URLs that were not seen before, up to the limit. */
-function readUrls(
-  nodes: readonly BencodeNode[],
-  { parse, seen }: { parse: (text: string) => string | undefined; seen: Set<string> },
-): string[] {
-  const urls: string[] = [];
-  for (const node of nodes) {
-    if (seen.size === urlCountMax) break;
-    const text = textOf(node);
-    const url = text && parse(text);
-    if (!url || seen.has(url)) continue;
-    seen.add(url);
-    urls.push(url);
+/** Lets usable URLs through, each once, up to the limits. */
+class UrlSieve {
+  readonly #parse: (text: string) => string | undefined;
+  readonly #seen = new Set<string>();
+  #looksLeft = urlsLookedAtMax;
+
+  constructor(parse: (text: string) => string | undefined) {
+    this.#parse = parse;
   }
-  return urls;
+
+  /** Whether one more may be looked at, which counts. */
+  mayLook(): boolean {
+    return this.#seen.size < urlCountMax && this.#looksLeft-- > 0;
+  }
+
+  keep(nodes: Iterable<BencodeNode>): string[] {
+    const urls: string[] = [];
+    for (const node of nodes) {
+      if (!this.mayLook()) break;
+      const text = textOf(node);
+      const url = text && this.#parse(text);
+      if (!url || this.#seen.has(url)) continue;
+      this.#seen.add(url);
+      urls.push(url);
+    }
+    return urls;
+  }
 }

@@ -5,7 +5,7 @@
  * peers are counted, intervals clamped, texts shortened.
  */
 import {
-  type BencodeEntries,
+  type BencodeDictionary,
   bytesAt,
   decodeBencodePrefix,
   dictionaryAt,
@@ -170,16 +170,16 @@ export function decodeScrapeReply(body: Uint8Array): ScrapeCounts[] {
   for (const [key, node] of files) {
     if (key.length !== idLength || node.kind !== "dictionary") continue;
     counts.push({
-      infoHash: infoHashFromBytes(Uint8Array.from(key, (character) => character.charCodeAt(0))),
-      complete: countAt(node.entries, "complete") ?? 0,
-      incomplete: countAt(node.entries, "incomplete") ?? 0,
-      downloaded: countAt(node.entries, "downloaded") ?? 0,
+      infoHash: infoHashFromBytes(bytesFromLatin1(key)),
+      complete: countAt(node, "complete") ?? 0,
+      incomplete: countAt(node, "incomplete") ?? 0,
+      downloaded: countAt(node, "downloaded") ?? 0,
     });
   }
   return counts;
 }
 
-function replyEntries(body: Uint8Array): BencodeEntries {
+function replyEntries(body: Uint8Array): BencodeDictionary {
   // Said first: a web page's first byte is a clearer sign than what bencode makes of it.
   if (body.length === 0) throw new ProtocolError("the answer is empty");
   if (body[0] !== 0x64) throw new ProtocolError("the answer is not a tracker's");
@@ -190,27 +190,28 @@ function replyEntries(body: Uint8Array): BencodeEntries {
 }
 
 /** `retry in` is minutes, as an integer or as digits, or "never" (BEP 31). */
-function retryInMs(reply: BencodeEntries): number | undefined {
+function retryInMs(reply: BencodeDictionary): number | undefined {
   const text = textAt(reply, "retry in");
   if (text === "never") return Infinity;
   const minutes = integerAt(reply, "retry in") ?? (text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) : 0);
   return minutes > 0 ? minutes * 60_000 : undefined;
 }
 
-function countAt(reply: BencodeEntries, key: string): number | undefined {
+function countAt(reply: BencodeDictionary, key: string): number | undefined {
   const count = integerAt(reply, key);
   return count !== undefined && count >= 0 ? count : undefined;
 }
 
 /** Peers of all forms, at most replyPeersMax; compact ones may come in a reply to compact=0 and the reverse. */
-function peersOf(reply: BencodeEntries): Endpoint[] {
+function peersOf(reply: BencodeDictionary): Endpoint[] {
   const peers: Endpoint[] = [];
   const node = reply.get("peers");
   if (node?.kind === "bytes") peers.push(...compactPeers(node.value, 4));
   if (node?.kind === "list") {
-    for (const item of node.items) {
-      if (peers.length === replyPeersMax) break;
-      const peer = item.kind === "dictionary" ? peerOf(item.entries) : undefined;
+    let looksLeft = replyPeersMax;
+    for (const item of node) {
+      if (looksLeft-- === 0) break;
+      const peer = item.kind === "dictionary" ? peerOf(item) : undefined;
       if (peer !== undefined) peers.push(peer);
     }
   }
@@ -226,7 +227,7 @@ function compactPeers(bytes: Uint8Array, family: 4 | 6): Endpoint[] {
 }
 
 /** A peer's dictionary; names are left out, since looking one up for a tracker would be a favour to an attacker. */
-function peerOf(entries: BencodeEntries): Endpoint | undefined {
+function peerOf(entries: BencodeDictionary): Endpoint | undefined {
   const host = canonicalHost(textOf(entries.get("ip")) ?? "");
   const port = integerAt(entries, "port") ?? 0;
   return host !== undefined && port >= 1 && port <= 65535 ? { host, port } : undefined;

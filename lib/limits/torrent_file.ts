@@ -7,6 +7,8 @@ export const torrentBytesMax = 64 * MiB;
 export const bencodeDepthMax = 100;
 /** Values in one bencoded document. */
 export const bencodeTokensMax = 3_000_000;
+/** Keys of dictionaries that are not sorted, in all that are open at a time: they are held, to find one that repeats. */
+export const bencodeUnsortedKeysMax = 100_000;
 /** Digits of a bencoded integer or length. */
 export const bencodeDigitsMax = 20;
 /** Pieces of one torrent: libtorrent's bound too. */
@@ -23,6 +25,8 @@ export const nameBytesMax = 240;
 export const bencodeKeyBytesMax = 4 * KiB;
 /** Tracker URLs, and web seed URLs, taken from one torrent or magnet link; the rest is left out. */
 export const urlCountMax = 200;
+/** Of these, good or not, that are looked at: each takes a microsecond, and a list may have millions. */
+export const urlsLookedAtMax = 2000;
 /** Characters of one URL from outside. */
 export const urlCharsMax = 2 * KiB;
 

@@ -14,7 +14,7 @@ import {
   textOf,
 } from "../../lib/bencode.ts";
 import { ProtocolError } from "../../lib/errors.ts";
-import { bencodeDepthMax, bencodeTokensMax } from "../../lib/limits/torrent_file.ts";
+import { bencodeDepthMax, bencodeTokensMax, bencodeUnsortedKeysMax } from "../../lib/limits/torrent_file.ts";
 import { isTaken, mutationsOf, seededRandom, truncationsOf } from "./mutations.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -23,18 +23,30 @@ const encodeText = (value: BencodeInput) => new TextDecoder().decode(encodeBenco
 
 /** The value without its spans: what the encoder takes. */
 function plain(node: BencodeNode): BencodeInput {
-  if (node.kind === "list") return node.items.map(plain);
-  if (node.kind === "dictionary") return new Map([...node.entries].map(([key, value]) => [key, plain(value)]));
+  if (node.kind === "list") return Array.from(node, plain);
+  if (node.kind === "dictionary") return new Map([...node].map(([key, value]) => [key, plain(value)]));
   return node.value;
 }
 
+/** The value with its spans, and those of everything in it. */
+function spelled(node: BencodeNode): unknown {
+  const { kind, start, end } = node;
+  if (node.kind === "list") return { kind, items: Array.from(node, spelled), start, end };
+  if (node.kind === "dictionary") {
+    return { kind, entries: new Map([...node].map(([key, value]) => [key, spelled(value)])), start, end };
+  }
+  return { kind, value: node.value, start, end };
+}
+
+const spelledText = (text: string) => spelled(decodeText(text));
+
 Deno.test("decodeBencode() reads the examples of BEP 3 with their spans", () => {
-  assertEquals(decodeText("4:spam"), { kind: "bytes", value: utf8("spam"), start: 0, end: 6 });
-  assertEquals(decodeText("0:"), { kind: "bytes", value: utf8(""), start: 0, end: 2 });
-  assertEquals(decodeText("i3e"), { kind: "integer", value: 3, start: 0, end: 3 });
-  assertEquals(decodeText("i-3e"), { kind: "integer", value: -3, start: 0, end: 4 });
-  assertEquals(decodeText("i0e"), { kind: "integer", value: 0, start: 0, end: 3 });
-  assertEquals(decodeText("l4:spam4:eggse"), {
+  assertEquals(spelledText("4:spam"), { kind: "bytes", value: utf8("spam"), start: 0, end: 6 });
+  assertEquals(spelledText("0:"), { kind: "bytes", value: utf8(""), start: 0, end: 2 });
+  assertEquals(spelledText("i3e"), { kind: "integer", value: 3, start: 0, end: 3 });
+  assertEquals(spelledText("i-3e"), { kind: "integer", value: -3, start: 0, end: 4 });
+  assertEquals(spelledText("i0e"), { kind: "integer", value: 0, start: 0, end: 3 });
+  assertEquals(spelledText("l4:spam4:eggse"), {
     kind: "list",
     items: [
       { kind: "bytes", value: utf8("spam"), start: 1, end: 7 },
@@ -43,9 +55,9 @@ Deno.test("decodeBencode() reads the examples of BEP 3 with their spans", () => 
     start: 0,
     end: 14,
   });
-  assertEquals(decodeText("d4:spaml1:a1:bee"), {
+  assertEquals(spelledText("d4:spaml1:a1:bee"), {
     kind: "dictionary",
-    entries: new Map<string, BencodeNode>([["spam", {
+    entries: new Map([["spam", {
       kind: "list",
       items: [
         { kind: "bytes", value: utf8("a"), start: 8, end: 11 },
@@ -57,15 +69,17 @@ Deno.test("decodeBencode() reads the examples of BEP 3 with their spans", () => 
     start: 0,
     end: 16,
   });
-  assertEquals(decodeText("le"), { kind: "list", items: [], start: 0, end: 2 });
-  assertEquals(decodeText("de"), { kind: "dictionary", entries: new Map(), start: 0, end: 2 });
+  assertEquals(spelledText("le"), { kind: "list", items: [], start: 0, end: 2 });
+  assertEquals(spelledText("de"), { kind: "dictionary", entries: new Map(), start: 0, end: 2 });
 });
 
 Deno.test("decodeBencode() gives byte strings as views of the input", () => {
   const input = utf8("l4:spame");
   const node = decodeBencode(input);
-  assert(node.kind === "list" && node.items[0].kind === "bytes");
-  assertStrictEquals(node.items[0].value.buffer, input.buffer);
+  assert(node.kind === "list");
+  const [item] = node;
+  assert(item.kind === "bytes");
+  assertStrictEquals(item.value.buffer, input.buffer);
 });
 
 for (
@@ -103,6 +117,9 @@ for (
     "a list as a key": "dle4:spame",
     "a key twice": "d1:ai1e1:ai2ee",
     "a key twice, apart": "d1:ai1e1:bi1e1:ai2ee",
+    "a key twice, behind the first that is out of order": "d1:bi1e1:ale1:ci1e1:ai2ee",
+    "a key twice in a dictionary inside another that is not sorted": "d1:bi1e1:ad1:bi1e1:ai1e1:bi1eee",
+    "a key twice behind a dictionary that is not sorted": "d1:bi1e1:ad1:bi1e1:ai1ee1:bi1ee",
     "an end alone": "e",
     "something after the value": "i1ei2e",
     "a line end after the value": "i1e\n",
@@ -120,13 +137,13 @@ Deno.test("decodeBencode() takes the largest and the smallest safe integer", () 
 });
 
 Deno.test("decodeBencode() takes unsorted keys and keeps their order", () => {
-  assertEquals([...dictionaryOf(decodeText("d1:bi1e1:ai2ee"), "it").keys()], ["b", "a"]);
+  assertEquals(Array.from(dictionaryOf(decodeText("d1:bi1e1:ai2ee"), "it"), ([key]) => key), ["b", "a"]);
 });
 
 Deno.test("decodeBencode() keeps keys that are not UTF-8 apart", () => {
   const input = Uint8Array.of(0x64, 0x31, 0x3a, 0xff, 0x69, 0x31, 0x65, 0x31, 0x3a, 0xfe, 0x69, 0x32, 0x65, 0x65);
   const entries = dictionaryOf(decodeBencode(input), "it");
-  assertEquals([...entries.keys()], ["\xff", "\xfe"]);
+  assertEquals(Array.from(entries, ([key]) => key), ["\xff", "\xfe"]);
 });
 
 Deno.test("decodeBencode() takes the deepest nesting that is allowed and rejects one level more", () => {
@@ -143,6 +160,30 @@ Deno.test("decodeBencode() survives a million levels of nesting, closed or not",
 
 Deno.test("decodeBencode() rejects more values than its limit", () => {
   assertThrows(() => decodeText(`l${"i0e".repeat(bencodeTokensMax)}e`), ProtocolError, "values");
+});
+
+Deno.test("decodeBencode() takes keys that are one the beginning of the other, and the same in dictionaries apart", () => {
+  assertEquals(encodeText(plain(decodeText("d2:aai1e1:ad1:bi2e1:ad1:bi3eeee"))), "d1:ad1:ad1:bi3ee1:bi2ee2:aai1ee");
+  assertEquals(encodeText(plain(decodeText("ld1:bi1e1:ai2eed1:bi1e1:ai2eee"))), "ld1:ai2e1:bi1eed1:ai2e1:bi1eee");
+});
+
+Deno.test("decodeBencode() holds so many keys that are not sorted, and no more, in all dictionaries that are open", () => {
+  const keys = (count: number, end = "e") =>
+    `d${Array.from({ length: count }, (_, i) => `6:${100_000 + (i + 1) % count}0:`).join("")}${end}`;
+  const half = bencodeUnsortedKeysMax / 2;
+  assertEquals(decodeText(`l${keys(half)}${keys(half)}${keys(half)}e`).kind, "list");
+  assertThrows(() => decodeText(`${keys(half, "")}1:x${keys(half + 10)}e`), ProtocolError, "not sorted");
+});
+
+Deno.test("decodeBencode() keeps next to nothing of three million values", () => {
+  // Each took a hundred bytes and more as long as each was an object.
+  const before = Deno.memoryUsage();
+  const values = bencodeTokensMax - 1;
+  const node = decodeText(`l${"le".repeat(values)}e`);
+  const { heapUsed, external } = Deno.memoryUsage();
+  assert(node.kind === "list");
+  assertEquals(node.length, values);
+  assertLess(heapUsed + external - before.heapUsed - before.external, 120e6); // the text, its bytes and 24 MB
 });
 
 Deno.test("decodeBencodePrefix() says where the rest begins", () => {
@@ -220,7 +261,7 @@ Deno.test("the getters give a value of their kind and undefined for any other", 
   assertEquals([textAt(entries, "s"), textAt(entries, "i")], ["café", undefined]);
   assertEquals([bytesAt(entries, "s"), bytesAt(entries, "l")], [utf8("café"), undefined]);
   assertEquals([listAt(entries, "l")?.length, listAt(entries, "d")], [1, undefined]);
-  assertEquals([dictionaryAt(entries, "d")?.size, dictionaryAt(entries, "l")], [1, undefined]);
+  assertEquals([[...dictionaryAt(entries, "d") ?? []].length, dictionaryAt(entries, "l")], [1, undefined]);
 });
 
 Deno.test("textOf() replaces bad UTF-8 instead of throwing", () => {

@@ -56,7 +56,7 @@ Deno.test("decodeResume() does not believe a file of another torrent or of anoth
 Deno.test("encodeResume() leaves the state readable by any bencode decoder", () => {
   const outer = dictionaryOf(decodeBencode(encodeResume(sampleState())), "outer");
   const inner = dictionaryOf(decodeBencode(bytesAt(outer, "state")!), "inner");
-  assertEquals([...inner.keys()], ["files", "format", "have", "info hash"]);
+  assertEquals(Array.from(inner, ([key]) => key), ["files", "format", "have", "info hash"]);
 });
 
 Deno.test("resumeFileName() is hidden, tells torrents apart and fits a file system", () => {
