@@ -13,6 +13,7 @@ import { type CommandName, summaries } from "./lib/cli/summaries.ts";
 import { ExitCode, ProtocolError, UserError } from "./lib/errors.ts";
 import { readInterfaces } from "./lib/io/local_interfaces.ts";
 import type { Network } from "./lib/io/network.ts";
+import { openFilesMax } from "./lib/io/open_files.ts";
 import { bypassProxyOnLan, giveUpRights } from "./lib/io/rights.ts";
 
 const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
@@ -63,6 +64,7 @@ const network: Network = {
     Deno.connect(signal === undefined ? { hostname, port } : { hostname, port, signal }),
   listenDatagram: (options) => Deno.listenDatagram({ ...options, transport: "udp" }),
   interfaces: () => readInterfaces(),
+  socketsMax: openFilesMax(),
 };
 
 /** The stop signal of this run and the exit code that goes with it. */

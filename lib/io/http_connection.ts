@@ -22,7 +22,8 @@ export class HttpConnection {
   start = 0;
   end = 0;
   phase: HttpPhase = "head";
-  /** By the server's clock. */
+  /** By the server's clock: when the phase began, and when it must have ended. */
+  since = -Infinity;
   deadline = Infinity;
   /** Whether the replies that were made last are the last. */
   isClosing = false;
@@ -39,13 +40,11 @@ export class HttpConnection {
   }
 
   /** Makes ready for a client. */
-  begin(socket: Socket, deadline: number): void {
+  begin(socket: Socket): void {
     this.#socket = socket;
     this.head.reset();
     this.start = 0;
     this.end = 0;
-    this.phase = "head";
-    this.deadline = deadline;
     this.isClosing = false;
     this.isDone = false;
     this.body = undefined;

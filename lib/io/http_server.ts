@@ -5,12 +5,13 @@
  * it. All replies to the requests of one read leave in one write; the handler is synchronous, so nothing changes in
  * between. What a path means is the handler's business; the head is lib/http_request.ts's.
  */
-import { canonicalHost, isLoopback } from "../endpoint.ts";
+import type { HttpHeadState } from "../http_request.ts";
 import { type HttpBody, type HttpReply, refusals, ReplyBuffer } from "../http_response.ts";
 import {
   httpBodyPieceBytes,
   httpConnectionsMax,
   httpConnectionsPerAddressMax,
+  httpCrowdedReplyBytesMax,
   httpHeadBytesMax,
   httpHeadersMax,
   httpHeadTimeoutMs,
@@ -20,7 +21,8 @@ import {
   httpTurnBytesMax,
   httpWriteTimeoutMs,
 } from "../limits/http_server.ts";
-import { BufferedRequest, HttpConnection } from "./http_connection.ts";
+import { BufferedRequest, HttpConnection, type HttpPhase } from "./http_connection.ts";
+import { type HttpRefusal, HttpRoom } from "./http_room.ts";
 import type { Socket, SocketListener } from "./network.ts";
 
 /** One request; the query is a view that lives until the handler returns. */
@@ -93,8 +95,7 @@ const acceptPauseMs = 50;
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #limits: HttpLimits;
-  readonly #connections = new Set<HttpConnection>();
-  readonly #countByAddress = new Map<string, number>();
+  readonly #room: HttpRoom;
   readonly #loops: Promise<void>[] = [];
   /** Runs while there are connections, so that a server without any costs nothing. */
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -111,13 +112,19 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
+    this.#room = new HttpRoom(this.#limits);
     const { headTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerMs } = this.#limits;
     this.#tickMs = Math.max(10, Math.min(500, Math.min(headTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerMs) / 4));
     for (const listener of options.listeners) this.#loops.push(this.#accept(listener));
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#room.connectionCount;
+  }
+
+  /** How often something was refused since the start. */
+  get refused(): Readonly<Record<HttpRefusal, number>> {
+    return this.#room.refusals.counts;
   }
 
   /** Accepts nothing more, lets replies that are on their way finish for a while, and waits until all is closed. */
@@ -125,7 +132,7 @@ export class HttpServer {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const listener of this.#options.listeners) listener.close();
-    for (const connection of this.#connections) if (connection.phase !== "write") connection.close();
+    for (const connection of this.#room.connections) if (connection.phase !== "write") connection.close();
     const { promise: isServed, resolve } = Promise.withResolvers<void>();
     this.#onLastServed = resolve;
     if (this.#servedCount === 0) resolve();
@@ -134,7 +141,7 @@ export class HttpServer {
     await Promise.race([Promise.all([...this.#loops, isServed]), isLate]);
     clearTimeout(timer);
     clearInterval(this.#timer);
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#room.connections) connection.close();
   }
 
   async #accept(listener: SocketListener): Promise<void> {
@@ -145,37 +152,16 @@ export class HttpServer {
       } catch {
         if (this.#isClosed) return;
         // A client that left before it was accepted, or no file descriptors left: neither ends the server.
-        this.#makeRoom();
+        this.#room.makeRoom(this.#clock);
         await new Promise((resolve) => setTimeout(resolve, acceptPauseMs));
         continue;
       }
       this.#servedCount++;
       // It never rejects, and close() waits for the count.
       const { hostname } = socket.remoteAddr;
-      if (this.#admits(hostname)) this.#serve(socket, hostname);
+      if (!this.#isClosed && this.#room.admits(hostname, this.#clock)) this.#serve(socket, hostname);
       else this.#refuse(socket);
     }
-  }
-
-  #admits(hostname: string): boolean {
-    const { connectionsMax, connectionsPerAddressMax } = this.#limits;
-    if (this.#isClosed) return false;
-    if ((this.#countByAddress.get(hostname) ?? 0) >= connectionsPerAddressMax) {
-      if (!isLoopback(canonicalHost(hostname) ?? hostname)) return false;
-    }
-    return this.#connections.size < connectionsMax || this.#makeRoom();
-  }
-
-  /** Closes the oldest connection that only waits for another request. */
-  #makeRoom(): boolean {
-    for (const connection of this.#connections) {
-      if (connection.phase !== "idle") continue;
-      connection.close();
-      // Its loop has yet to end; its place is given away already.
-      this.#connections.delete(connection);
-      return true;
-    }
-    return false;
   }
 
   async #refuse(socket: Socket): Promise<void> {
@@ -196,9 +182,9 @@ export class HttpServer {
   async #serve(socket: Socket, hostname: string): Promise<void> {
     this.#startClock();
     const connection = this.#spares.pop() ?? new HttpConnection(this.#limits);
-    connection.begin(socket, this.#deadline(this.#limits.headTimeoutMs));
-    this.#connections.add(connection);
-    this.#countByAddress.set(hostname, (this.#countByAddress.get(hostname) ?? 0) + 1);
+    connection.begin(socket);
+    this.#wait(connection, "head", this.#limits.headTimeoutMs);
+    this.#room.enter(connection, hostname);
     try {
       const handler = this.#options.open({ remote: hostname, local: socket.localAddr.hostname });
       await this.#converse(connection, socket, handler);
@@ -207,11 +193,8 @@ export class HttpServer {
     }
     connection.endBody();
     connection.close();
-    this.#connections.delete(connection);
+    this.#room.leave(connection, hostname);
     if (this.#spares.length < sparesMax) this.#spares.push(connection);
-    const count = this.#countByAddress.get(hostname)! - 1;
-    if (count > 0) this.#countByAddress.set(hostname, count);
-    else this.#countByAddress.delete(hostname);
     this.#endServing();
   }
 
@@ -235,12 +218,16 @@ export class HttpServer {
         // A connection of one request has one write, which leaves at once anyway.
         if (!isTuned && !connection.isClosing) socket.setNoDelay(true);
         isTuned = true;
-        connection.phase = "write";
-        connection.deadline = this.#deadline(this.#limits.writeTimeoutMs);
-        for (let written = 0; written < replies.length;) {
-          written += await socket.write(replies.bytes.subarray(written, replies.length));
+        this.#wait(connection, "write", this.#limits.writeTimeoutMs);
+        this.#room.beginWrite();
+        try {
+          for (let written = 0; written < replies.length;) {
+            written += await socket.write(replies.bytes.subarray(written, replies.length));
+          }
+          if (connection.body !== undefined) await this.#sendBody(connection, socket, connection.body);
+        } finally {
+          this.#room.endWrite();
         }
-        if (connection.body !== undefined) await this.#sendBody(connection, socket, connection.body);
       }
       if (replies.bytes.length <= httpTurnBytesMax && this.#spareReplies.length < sparesMax) {
         this.#spareReplies.push(replies);
@@ -253,17 +240,21 @@ export class HttpServer {
   /** Answers what is in the buffer, up to one turn's worth of replies; true when there may be more to answer. */
   #answer(connection: HttpConnection, handler: HttpHandler, replies: ReplyBuffer): boolean {
     const { head } = connection;
+    const { isCrowded } = this.#room;
     replies.length = 0;
     while (!connection.isClosing) {
       if (replies.length > httpTurnBytesMax) return true;
       const state = head.read(connection.buffer, connection.start, connection.end);
       if (state === "more") break;
       if (state !== "complete") {
+        this.#room.refusals.add(refusalOf(state));
         replies.appendBytes(refusals[state]);
         connection.isClosing = true;
         break;
       }
-      const reply = this.#handle(handler, new BufferedRequest(connection));
+      const asked = this.#handle(handler, new BufferedRequest(connection));
+      const reply = isCrowded ? this.#shorten(asked) : asked;
+      if (isCrowded) head.isKeptAlive = false;
       replies.appendReply(reply, head);
       if (!(reply.body instanceof Uint8Array)) connection.body = reply.body;
       if (head.isHead) connection.endBody();
@@ -276,6 +267,14 @@ export class HttpServer {
       if (isAllAnswered) break;
     }
     return false;
+  }
+
+  /** Nothing that its client could leave unread: a write would wait for him. */
+  #shorten(reply: HttpReply): HttpReply {
+    if (reply.body.length <= httpCrowdedReplyBytesMax) return reply;
+    if (!(reply.body instanceof Uint8Array)) reply.body.close();
+    this.#room.refusals.add("crowded");
+    return { status: 503, contentType: "text/plain", headers: "Retry-After: 10\r\n", body: new Uint8Array(0) };
   }
 
   /** Sends a body as the client takes it; each piece of it has the time of a turn's replies. */
@@ -305,14 +304,18 @@ export class HttpServer {
     const { headTimeoutMs, idleTimeoutMs } = this.#limits;
     const phase = connection.start === connection.end ? "idle" : "head";
     if (phase === connection.phase && !hasAnswered) return;
+    this.#wait(connection, phase, phase === "head" ? headTimeoutMs : idleTimeoutMs);
+  }
+
+  #wait(connection: HttpConnection, phase: HttpPhase, ms: number): void {
     connection.phase = phase;
-    connection.deadline = this.#deadline(phase === "head" ? headTimeoutMs : idleTimeoutMs);
+    connection.since = this.#clock;
+    connection.deadline = this.#deadline(ms);
   }
 
   /** Ends our side and reads on for a while: closing with unread bytes would take the last reply back from the client. */
   async #linger(connection: HttpConnection, socket: Socket): Promise<void> {
-    connection.phase = "linger";
-    connection.deadline = this.#deadline(this.#limits.lingerMs);
+    this.#wait(connection, "linger", this.#limits.lingerMs);
     await socket.closeWrite();
     for (let count = 0; count < this.#limits.headBytesMax;) {
       const read = await socket.read(connection.buffer);
@@ -332,17 +335,26 @@ export class HttpServer {
     this.#timer = setInterval(() => this.#tick(), this.#tickMs);
   }
 
-  /**
-   * Closes what is over its time.
-   *
-   * Deno up to 2.7 does not end a write that waits for the client: such a connection stays until the client reads or
-   * leaves. It stays counted too, so the bound for each address is what holds it in check.
-   */
   #tick(): void {
     this.#clock = performance.now();
-    for (const connection of this.#connections) if (connection.deadline <= this.#clock) connection.close();
-    if (this.#connections.size > 0) return;
+    this.#room.closeLate(this.#clock);
+    if (this.#room.connectionCount > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+}
+
+function refusalOf(state: Exclude<HttpHeadState, "more" | "complete">): HttpRefusal {
+  switch (state) {
+    case 400:
+      return "malformed";
+    case 405:
+      return "otherMethod";
+    case 413:
+      return "hasBody";
+    case 505:
+      return "otherVersion";
+    default:
+      return "tooLong";
   }
 }

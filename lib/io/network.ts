@@ -40,4 +40,6 @@ export interface Network {
   ): DatagramSocket;
   /** The addresses of this machine's network interfaces, for multicast: none, and nothing is sent to any group. */
   interfaces(): MulticastInterface[];
+  /** Sockets and files that the system lets this process have at once; undefined where that is not known. */
+  readonly socketsMax?: number | undefined;
 }

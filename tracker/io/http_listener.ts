@@ -20,6 +20,7 @@ import {
 import type { HttpReply } from "../../lib/http_response.ts";
 import type { DatagramSocket, Network, SocketListener } from "../../lib/io/network.ts";
 import type { InfoHash } from "../../lib/ids.ts";
+import { httpConnectionsMax, httpConnectionsShare } from "../../lib/limits/http_server.ts";
 import { trackerAskersMax } from "../../lib/limits/tracker.ts";
 import { decodeAnnounceQuery, decodeScrapeQuery } from "../../lib/announce/http_query.ts";
 import { encodeFailure, encodeScrape, ReplyEncoder } from "../../lib/announce/http_reply.ts";
@@ -118,7 +119,7 @@ export class TrackerServer {
       listeners,
       open: (ends) => this.#open(ends),
       onFault: (error) => options.onFault?.(error),
-      ...(options.limits && { limits: options.limits }),
+      limits: { connectionsMax: connectionsMaxOf(options.network), ...options.limits },
     });
     const hostFinder = new HostFinder(options.host && (sockets[0].addr as Deno.NetAddr).hostname, options.now);
     this.#udpTracker = new UdpTracker({
@@ -223,6 +224,11 @@ function answered(run: () => Uint8Array): HttpReply {
     const retryInMs = error instanceof TrackerFailure ? error.retryInMs : undefined;
     return { status: 200, contentType: "text/plain", body: encodeFailure(error.message, retryInMs) };
   }
+}
+
+/** No more than the system has sockets for: at its limit nobody could be accepted, honest ones neither. */
+function connectionsMaxOf({ socketsMax = Infinity }: Network): number {
+  return Math.min(httpConnectionsMax, Math.floor(socketsMax * httpConnectionsShare));
 }
 
 function announcedBy(request: AnnounceRequest, asker: Asker, answer: AnnounceAnswer): Announced {
