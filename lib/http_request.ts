@@ -39,7 +39,7 @@ export class HttpHeadReader {
   isKeptAlive = false;
   /** Whether it is HTTP/1.0, which has to be told that the connection is kept. */
   isHttp10 = false;
-  /** Place of the values of `Host` and `Range`, as that of the query; two of a kind, or more, count as the last. */
+  /** Place of the values of `Host` and `Range`, as that of the query. The host of a target that has one comes first. */
   hostStart = 0;
   hostEnd = 0;
   rangeStart = 0;
@@ -54,6 +54,8 @@ export class HttpHeadReader {
   #leadingLines = 0;
   #hasRequestLine = false;
   #headerCount = 0;
+  #hasHost = false;
+  #hasTargetHost = false;
 
   constructor(limits: HttpHeadLimits) {
     this.#limits = limits;
@@ -67,6 +69,7 @@ export class HttpHeadReader {
     this.#leadingLines = 0;
     this.#hasRequestLine = false;
     this.#headerCount = 0;
+    this.#hasHost = this.#hasTargetHost = false;
     this.hostStart = this.hostEnd = 0;
     this.rangeStart = this.rangeEnd = 0;
   }
@@ -130,7 +133,10 @@ export class HttpHeadReader {
     let pathStart = targetStart;
     if (isText(buffer, targetStart, pathEnd, httpScheme)) {
       pathStart += httpScheme.length;
+      this.hostStart = pathStart - start;
       while (pathStart < pathEnd && buffer[pathStart] !== slash) pathStart++;
+      this.hostEnd = pathStart - start;
+      this.#hasTargetHost = true;
     }
     if (pathStart === pathEnd || buffer[pathStart] !== slash) return 400;
     // Clients ask for one path again and again: a string less for each request.
@@ -157,6 +163,10 @@ export class HttpHeadReader {
         return "more";
       case 0x68: // h
         if (isHeader(buffer, lineStart, colon, host)) {
+          // Two of them are how a request is made to look different to two of its readers.
+          if (this.#hasHost) return 400;
+          this.#hasHost = true;
+          if (this.#hasTargetHost) return "more";
           this.hostStart = colon + 1 - start;
           this.hostEnd = lineEnd - start;
         }

@@ -1,4 +1,4 @@
-/** How many peers each address has, so that one machine cannot fill a swarm or the tracker with made-up ports. */
+/** How many peers each address (of IPv6: each network) has, so that one machine cannot fill a swarm or the tracker with made-up ports. */
 export class AddressCounts {
   readonly #counts = new Map<number | string, number>();
 

@@ -11,7 +11,7 @@ export class Asker {
   readonly trackerAddress: Bytes | undefined;
   /** The asker's address alone: 4 or 16 bytes. */
   readonly address: Bytes;
-  /** The asker's address as a Map key. */
+  /** Who is bounded together with it: {@linkcode addressKey}. */
   readonly addressKey: number | string;
   /** Bits of {@linkcode peerFlag}: loopback, beside and link-local. */
   readonly flags: number;

@@ -36,6 +36,7 @@ export interface NewPeer {
 
 const endpointLength4 = 6;
 const endpointLength6 = 18;
+const networkLength6 = 8;
 /** Length of a record in bytes and in words of 32 bits. */
 const recordBytes = 56;
 const recordWords = recordBytes / 4;
@@ -208,7 +209,7 @@ export class PeerTable {
     this.#copy(slot, { start: peerIdAt, length: idLength }, target, offset);
   }
 
-  /** The peer's address as a Map key: a number for IPv4, 16 char codes for IPv6. */
+  /** The peer's address as {@linkcode addressKey} has it. */
   addressKeyOf(slot: Slot): number | string {
     const start = (slot & blockMask) * recordBytes;
     return addressKey(this.#blocks[slot >>> blockShift].bytes.subarray(start, start + this.endpointLengthOf(slot)));
@@ -262,8 +263,11 @@ export function peerIdTag(bytes: Uint8Array, offset: number): number {
   return Math.imul(tag, 0x85ebca6b) ^ readUint32(bytes, offset + 16);
 }
 
-/** The address of an endpoint of 6 or 18 bytes as a Map key: a number for IPv4, 16 char codes for IPv6. */
+/**
+ * Who is bounded together, as a Map key, by an endpoint of 6 or 18 bytes: a number for an address of IPv4, 8 char codes for
+ * a network of IPv6 (/64), since one machine can take any address in it.
+ */
 export function addressKey(endpoint: Uint8Array): number | string {
   if (endpoint.length === endpointLength4) return readUint32(endpoint, 0);
-  return String.fromCharCode(...endpoint.subarray(0, endpointLength6 - 2));
+  return String.fromCharCode(...endpoint.subarray(0, networkLength6));
 }

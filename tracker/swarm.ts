@@ -5,7 +5,7 @@
  * same however large the swarm is. Whose address is told to whom is told_peers.ts's business.
  */
 import type { InfoHash } from "../lib/ids.ts";
-import { swarmPeersMax, swarmPeersPerAddressMax } from "../lib/limits/tracker.ts";
+import { swarmPeersMax, swarmPeersPerAddressMax, swarmPeersPerNetworkMax } from "../lib/limits/tracker.ts";
 import { AddressCounts } from "./address_counts.ts";
 import type { Dice } from "./dice.ts";
 import { PeerList } from "./peer_list.ts";
@@ -49,10 +49,11 @@ export class Swarm {
     return this.seeds.length + this.leechers.length;
   }
 
-  /** Whether one more peer of this address may be listed. */
-  hasRoomFor(address: number | string): boolean {
-    if (this.peerCount >= swarmPeersMax) return false;
-    return this.#addressCounts === undefined || this.#addressCounts.of(address) < swarmPeersPerAddressMax;
+  /** Which bound keeps one more peer of this address off the list; undefined where none does. */
+  boundFor(address: number | string): "swarmFull" | "addressInSwarm" | undefined {
+    if (this.peerCount >= swarmPeersMax) return "swarmFull";
+    const max = typeof address === "number" ? swarmPeersPerAddressMax : swarmPeersPerNetworkMax;
+    return (this.#addressCounts?.of(address) ?? 0) < max ? undefined : "addressInSwarm";
   }
 
   /** Takes a peer of the table in. */

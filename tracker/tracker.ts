@@ -10,8 +10,10 @@ import {
   announceIntervalMinMs,
   peerLifetimeMinMs,
   swarmsMax,
+  trackerDrawnForRoom,
   trackerPeersMax,
   trackerPeersPerAddressMax,
+  trackerPeersPerNetworkMax,
 } from "../lib/limits/tracker.ts";
 import {
   type AnnounceAnswer,
@@ -19,6 +21,7 @@ import {
   type ScrapeCounts,
   TrackerFailure,
 } from "../lib/announce/request.ts";
+import { Refusals } from "../lib/refusals.ts";
 import { AddressCounts } from "./address_counts.ts";
 import type { Asker } from "./asker.ts";
 import { Dice } from "./dice.ts";
@@ -37,7 +40,21 @@ export interface TrackerOptions {
   readonly random: () => number;
   /** Milliseconds after its last announce that a peer is forgotten; two and a half intervals unless given. */
   readonly lifetimeMs?: number | undefined;
+  /** Peers that are listed in all; trackerPeersMax unless given. */
+  readonly peersMax?: number;
 }
+
+/** Why a peer is not listed, or no longer: `madeRoom` lost its place to one whose address has fewer. */
+const trackerRefusals = [
+  "notTracked",
+  "tooManySwarms",
+  "swarmFull",
+  "addressInSwarm",
+  "addressInTracker",
+  "trackerFull",
+  "madeRoom",
+] as const;
+export type TrackerRefusal = typeof trackerRefusals[number];
 
 /** Counters since the start, and what is there now. */
 export interface TrackerStats {
@@ -57,6 +74,7 @@ export class Tracker {
   readonly #minIntervalMs: number;
   readonly #table: PeerTable;
   readonly #swarms = new SwarmBook();
+  readonly #refusals = new Refusals<TrackerRefusal>(trackerRefusals);
   /** Peers of each address but loopback. */
   readonly #addressCounts = new AddressCounts();
   #seedCount = 0;
@@ -92,7 +110,8 @@ export class Tracker {
     this.#peerId.setFromHex(request.peerId);
     this.#told.clear();
     const isStopping = request.event === "stopped";
-    const swarm = this.#swarms.find(request.infoHash) ?? (isStopping ? undefined : this.#addSwarm(request.infoHash));
+    const swarm = this.#swarms.find(request.infoHash) ??
+      (isStopping ? undefined : this.#addSwarm(request.infoHash, asker));
     if (swarm === undefined) return this.#answer(undefined, asker);
     const slot = this.#table.find(swarm.number, asker.endpoint);
     if (isStopping) {
@@ -147,6 +166,11 @@ export class Tracker {
     return isAround;
   }
 
+  /** How often something was refused since the start. */
+  get refused(): Readonly<Record<TrackerRefusal, number>> {
+    return this.#refusals.counts;
+  }
+
   get stats(): TrackerStats {
     return {
       swarms: this.#swarms.count,
@@ -160,27 +184,63 @@ export class Tracker {
     };
   }
 
-  #addSwarm(infoHash: InfoHash): Swarm {
+  #addSwarm(infoHash: InfoHash, asker: Asker): Swarm {
     if (this.#options.allow !== undefined && !this.#options.allow.has(infoHash)) {
+      this.#refusals.add("notTracked");
       throw new TrackerFailure("this tracker does not track that torrent", Infinity);
     }
-    if (this.#swarms.count >= swarmsMax) throw new TrackerFailure("this tracker is full");
+    if (this.#swarms.count >= swarmsMax && !this.#makeRoom(asker, { ofSwarm: true })) {
+      this.#refusals.add("tooManySwarms");
+      throw new TrackerFailure("this tracker is full");
+    }
     return this.#swarms.add(infoHash, this.#table);
   }
 
   /** Lists a newcomer; where its address or the tracker is at a bound it is answered without being listed. */
   #addPeer(swarm: Swarm, request: AnnounceRequest, asker: Asker, now: number): void {
     if (request.event === "completed") this.#countCompleted(swarm);
-    const isCounted = !asker.isLoopback;
-    if (this.#table.count >= trackerPeersMax || !swarm.hasRoomFor(asker.addressKey)) return;
-    if (isCounted && this.#addressCounts.of(asker.addressKey) >= trackerPeersPerAddressMax) return;
+    const bound = this.#boundFor(swarm, asker);
+    if (bound !== undefined) return this.#refusals.add(bound);
     const isSeed = request.left === 0;
     const flags = asker.flags | (isSeed ? peerFlag.isSeed : 0);
     const { number: swarmNumber } = swarm;
     const slot = this.#table.insert({ swarmNumber, endpoint: asker.endpoint, peerId: this.#peerId, flags, now });
     swarm.add(slot);
     if (isSeed) this.#seedCount++;
-    if (isCounted) this.#addressCounts.add(asker.addressKey);
+    if (!asker.isLoopback) this.#addressCounts.add(asker.addressKey);
+  }
+
+  /** Which bound keeps a newcomer off the list; undefined where none does. */
+  #boundFor(swarm: Swarm, asker: Asker): TrackerRefusal | undefined {
+    const ofSwarm = swarm.boundFor(asker.addressKey);
+    if (ofSwarm !== undefined) return ofSwarm;
+    const max = asker.family === 4 ? trackerPeersPerAddressMax : trackerPeersPerNetworkMax;
+    if (!asker.isLoopback && this.#addressCounts.of(asker.addressKey) >= max) return "addressInTracker";
+    if (this.#table.count < (this.#options.peersMax ?? trackerPeersMax)) return undefined;
+    return this.#makeRoom(asker, { keep: swarm.number }) ? undefined : "trackerFull";
+  }
+
+  /**
+   * Takes one peer off the full list for a newcomer: of some that are drawn, the one whose address has most, if that is
+   * more than the newcomer's. Who fills the tracker takes his own places away, and everybody else still gets one.
+   *
+   * @param ofSwarm only one that is alone in its swarm @param keep the number of a swarm that has to stay
+   */
+  #makeRoom(asker: Asker, { ofSwarm = false, keep }: { ofSwarm?: boolean; keep?: number }): boolean {
+    let victim = noSlot;
+    let most = this.#addressCounts.of(asker.addressKey) + 1;
+    for (let i = 0; i < trackerDrawnForRoom; i++) {
+      const slot = Math.floor(this.#dice.next() * this.#table.slotEnd);
+      const swarmNumber = this.#table.swarmNumberOf(slot);
+      if (swarmNumber === undefined || swarmNumber === keep) continue;
+      if (ofSwarm && this.#swarms.numbered(swarmNumber).peerCount > 1) continue;
+      const count = this.#addressCounts.of(this.#table.addressKeyOf(slot));
+      if (count > most) [victim, most] = [slot, count];
+    }
+    if (victim === noSlot) return false;
+    this.#refusals.add("madeRoom");
+    this.#removePeer(victim, this.#swarms.numbered(this.#table.swarmNumberOf(victim)!));
+    return true;
   }
 
   #renewPeer(slot: Slot, swarm: Swarm, request: AnnounceRequest, now: number): void {

@@ -26,6 +26,7 @@ import {
   udpAction,
   udpHeadLength,
 } from "../lib/announce/udp_request.ts";
+import { Refusals } from "../lib/refusals.ts";
 import { addressOf, Asker } from "./asker.ts";
 import { ConnectionIds } from "./connection_id.ts";
 import type { Tracker } from "./tracker.ts";
@@ -33,6 +34,10 @@ import type { Tracker } from "./tracker.ts";
 /** Milliseconds after which it is found out anew under which address of ours an asker reaches us: interfaces change. */
 const askersKeptMs = 60_000;
 const silence = 0;
+
+/** Why a packet is met with silence: no head, no good connection id behind it, or no request. */
+const udpRefusals = ["short", "unproven", "malformed"] as const;
+export type UdpRefusal = typeof udpRefusals[number];
 
 export interface UdpTrackerOptions {
   readonly tracker: Tracker;
@@ -50,8 +55,8 @@ export class UdpTracker {
   /** By the remote address; only who has shown an id gets in. */
   readonly #askers = new Map<string, Asker>();
   #askersSince = -Infinity;
+  readonly #refusals = new Refusals<UdpRefusal>(udpRefusals);
   #connectCount = 0;
-  #ignoredCount = 0;
 
   constructor(options: UdpTrackerOptions) {
     this.#options = options;
@@ -63,9 +68,9 @@ export class UdpTracker {
     return this.#connectCount;
   }
 
-  /** Packets met with silence. */
-  get ignoredCount(): number {
-    return this.#ignoredCount;
+  /** Packets met with silence since the start, by reason. */
+  get refused(): Readonly<Record<UdpRefusal, number>> {
+    return this.#refusals.counts;
   }
 
   /**
@@ -77,29 +82,28 @@ export class UdpTracker {
    * @returns how many bytes of `reply` are to be sent; 0 is silence
    */
   answer(packet: Uint8Array, remote: string, now: number, reply: Bytes): number {
-    const length = this.#answer(packet, remote, now, reply);
-    if (length === silence) this.#ignoredCount++;
-    return length;
-  }
-
-  #answer(packet: Uint8Array, remote: string, now: number, reply: Bytes): number {
-    if (packet.length < udpHeadLength) return silence;
+    if (packet.length < udpHeadLength) return this.#ignore("short");
     const transactionId = requestTransactionId(packet);
     if (isConnectRequest(packet)) {
       this.#connectCount++;
       return encodeConnectReply(reply, transactionId, this.#ids.mint(addressOf(remote), now));
     }
     const known = this.#askers.get(remote);
-    if (!this.#ids.isGood(packet, known?.address ?? addressOf(remote), now)) return silence;
+    if (!this.#ids.isGood(packet, known?.address ?? addressOf(remote), now)) return this.#ignore("unproven");
     const asker = known !== undefined && now - this.#askersSince < askersKeptMs ? known : this.#admit(remote, now);
     try {
       if (requestAction(packet) === udpAction.announce) return this.#announce(packet, asker, now, reply);
-      return requestAction(packet) === udpAction.scrape ? this.#scrape(packet, reply) : silence;
+      return requestAction(packet) === udpAction.scrape ? this.#scrape(packet, reply) : this.#ignore("malformed");
     } catch (error) {
       if (error instanceof TrackerFailure) return encodeErrorReply(reply, transactionId, error.message);
-      if (error instanceof ProtocolError) return silence;
+      if (error instanceof ProtocolError) return this.#ignore("malformed");
       throw error;
     }
+  }
+
+  #ignore(reason: UdpRefusal): number {
+    this.#refusals.add(reason);
+    return silence;
   }
 
   #announce(packet: Uint8Array, asker: Asker, now: number, reply: Bytes): number {

@@ -49,16 +49,23 @@ export const udpIdleMs = udpIdUsedMs;
 /** Replies of the UDP tracker that may wait for their socket; above it no further packet is read. */
 export const udpRepliesMax = 64;
 
-/** Swarms that a tracker keeps: above them a new info hash is refused. */
-export const swarmsMax = 1_000_000;
-/** Peers that a tracker keeps in all (about 70 bytes each): above them a newcomer is answered but not listed. */
-export const trackerPeersMax = 4_000_000;
+/** Swarms that a tracker keeps (about 800 bytes each): above them a new info hash needs another's place, or is refused. */
+export const swarmsMax = 65_536;
+/** Peers that a tracker keeps in all (130 to 170 bytes each): above them a newcomer needs another's place, or is answered
+ * without being listed. With all of both the program stays below 300 MB. */
+export const trackerPeersMax = 1_000_000;
+/** Peers that are drawn when the tracker is full, to find one whose address has more than its share. */
+export const trackerDrawnForRoom = 8;
 /** Peers of one swarm that are listed; 256,000 is four addresses with every port. */
 export const swarmPeersMax = 500_000;
 /** Peers of one address that are listed in one swarm: a room behind one router, but no flood of made-up ports. */
 export const swarmPeersPerAddressMax = 128;
+/** The same of one network of IPv6 (/64), in which one machine has as many addresses as it likes. */
+export const swarmPeersPerNetworkMax = 1_024;
 /** Peers of one address that are listed in all swarms: one machine cannot fill the tracker. */
-export const trackerPeersPerAddressMax = 20_000;
+export const trackerPeersPerAddressMax = 4_000;
+/** The same of one network of IPv6. */
+export const trackerPeersPerNetworkMax = 32_000;
 /** Askers whose addresses a tracker keeps parsed for their next connection: more than one LAN has. */
 export const trackerAskersMax = 4096;
 /** Milliseconds that a silent peer stays listed at least: libtorrent never announces more often than every 300 s. */

@@ -10,6 +10,7 @@ import { summaries } from "../../lib/cli/summaries.ts";
 import { formatCount, formatSize, safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint, isLoopback } from "../../lib/endpoint.ts";
 import { ExitCode, UserError } from "../../lib/errors.ts";
+import { hostName } from "../../lib/io/host_name.ts";
 import type { Network } from "../../lib/io/network.ts";
 import { formatMagnet } from "../../lib/magnet.ts";
 import { parseShareTarget, sharePort } from "../../lib/share_target.ts";
@@ -285,13 +286,4 @@ function typeable(name: string): string | undefined {
     return parseShareTarget(name)?.kind === "name" ? name : undefined;
   }
   return /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.,+@() -]*$/u.test(name) ? `"${name}"` : undefined;
-}
-
-/** This machine's name, without its domain; empty where the system does not tell. */
-function hostName(): string {
-  try {
-    return Deno.hostname().split(".")[0];
-  } catch {
-    return "";
-  }
 }

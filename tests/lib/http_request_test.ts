@@ -95,8 +95,15 @@ Deno.test("HttpHeadReader refuses with the status that says why", () => {
     [header(`x: ${"x".repeat(200)}`), 431],
     [`GET / HTTP/1.1\r\nx: ${"x".repeat(200)}`, 431],
     [header("a: b\r\n".repeat(5) + "a: b"), 431],
+    [header("Host: a\r\nHost: a"), 400],
   ];
   for (const [text, status] of table) assertEquals(read(text).state, status, JSON.stringify(text));
+});
+
+Deno.test("HttpHeadReader takes the host of the target before that of the header, as RFC 9112 says", () => {
+  const text = "GET http://a.example:1/ HTTP/1.1\r\nHost: 10.0.0.2\r\n\r\n";
+  const { hostStart, hostEnd } = read(text).reader;
+  assertEquals(text.slice(hostStart, hostEnd), "a.example:1");
 });
 
 Deno.test("HttpHeadReader takes a request that says it has no body", () => {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertFalse } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { bytesFromLatin1 } from "../../lib/bytes.ts";
 import { encodeCompact } from "../../lib/endpoint.ts";
 import { parseInfoHash } from "../../lib/ids.ts";
@@ -98,16 +98,24 @@ Deno.test("Swarm.sample() gives some of each kind, in proportion", () => {
   assertEquals(seedsAmong(10, 3, 12), 9);
 });
 
-Deno.test("Swarm.hasRoomFor() bounds the peers of one address, but not those of loopback", () => {
+Deno.test("Swarm.boundFor() bounds the peers of one address, but not those of loopback", () => {
   const { swarm, add } = makeSwarm(0, 0);
   const key = (host: string) => addressKey(encodeCompact({ host, port: 1 }));
   const slots = Array.from({ length: 128 }, (_, i) => add("10.9.9.9", 1 + i, 0));
-  assertFalse(swarm.hasRoomFor(key("10.9.9.9")));
-  assert(swarm.hasRoomFor(key("10.9.9.8")));
+  assertEquals(swarm.boundFor(key("10.9.9.9")), "addressInSwarm");
+  assertEquals(swarm.boundFor(key("10.9.9.8")), undefined);
   swarm.remove(slots[0]);
-  assert(swarm.hasRoomFor(key("10.9.9.9")));
+  assertEquals(swarm.boundFor(key("10.9.9.9")), undefined);
   add("10.9.9.9", 1, 0);
-  assertFalse(swarm.hasRoomFor(key("10.9.9.9")));
+  assertEquals(swarm.boundFor(key("10.9.9.9")), "addressInSwarm");
   for (let i = 0; i < 300; i++) add("127.0.0.1", 1 + i, peerFlag.isLoopback);
-  assert(swarm.hasRoomFor(key("127.0.0.1")));
+  assertEquals(swarm.boundFor(key("127.0.0.1")), undefined);
+});
+
+Deno.test("Swarm.boundFor() bounds the peers of one network of IPv6 together, whatever addresses they take in it", () => {
+  const { swarm, add } = makeSwarm(0, 0);
+  const key = (host: string) => addressKey(encodeCompact({ host, port: 1 }));
+  for (let i = 0; i < 1_024; i++) add(`fd00::${(i + 1).toString(16)}`, 1, peerFlag.isIpv6);
+  assertEquals(swarm.boundFor(key("fd00::ffff")), "addressInSwarm");
+  assertEquals(swarm.boundFor(key("fd00:0:0:1::1")), undefined);
 });

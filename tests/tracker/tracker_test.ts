@@ -110,7 +110,7 @@ Deno.test("Tracker.announce() tracks only the torrents that are allowed", () => 
   room.announce("10.0.0.2", 6881);
   const error = assertThrows(() => room.announce("10.0.0.2", 6881, { infoHash: otherHash }), TrackerFailure);
   assertEquals((error as TrackerFailure).retryInMs, Infinity);
-  assertEquals(room.tracker.stats.swarms, 1);
+  assertEquals([room.tracker.stats.swarms, room.tracker.refused.notTracked], [1, 1]);
 });
 
 Deno.test("Tracker.announce() answers a flood of made-up ports without listing it", () => {
@@ -123,12 +123,50 @@ Deno.test("Tracker.announce() answers a flood of made-up ports without listing i
   assertEquals(room.tracker.stats.peers, 129);
 });
 
+function hashOf(number: number): InfoHash {
+  return parseInfoHash(number.toString(16).padStart(40, "0"))!;
+}
+
 Deno.test("Tracker.announce() lets one address fill neither its table nor its list of swarms", () => {
   const room = new Room();
-  for (let i = 0; i < 20_100; i++) {
-    room.announce("10.0.0.66", 1, { infoHash: parseInfoHash(i.toString(16).padStart(40, "0"))!, numWant: 0 });
+  for (let i = 0; i < 5_100; i++) {
+    room.announce("10.0.0.66", 1, { infoHash: hashOf(i), numWant: 0 });
   }
-  assertEquals([room.tracker.stats.peers, room.tracker.stats.swarms], [20_000, 20_000]);
+  assertEquals([room.tracker.stats.peers, room.tracker.stats.swarms], [4_000, 4_000]);
+  assertEquals(room.tracker.refused.addressInTracker, 1_100);
+});
+
+Deno.test("Tracker.announce() lets one network of IPv6 fill it with no more addresses than are bounded together", () => {
+  const room = new Room();
+  for (let i = 0; i < 33_000; i++) {
+    room.announce(`fd00::${(1 + i).toString(16)}`, 1, { infoHash: hashOf(i % 40), numWant: 0 });
+  }
+  assertEquals(room.tracker.stats.peers, 32_000);
+  assertEquals(room.told("fd00:0:0:1::1", 1, { infoHash: hashOf(0), numWant: 1 }).length, 1);
+  assertEquals(room.tracker.stats.peers, 32_001);
+});
+
+Deno.test("Tracker.announce() that is full takes the place of a newcomer from an address that has many", () => {
+  const room = new Room({ peersMax: 2_000 });
+  for (let i = 0; i < 2_100; i++) room.announce(`10.0.1.${i % 20}`, 1, { infoHash: hashOf(i), numWant: 0 });
+  for (let host = 2; host < 32; host++) room.announce(`10.0.0.${host}`, 6881);
+  assertEquals(room.tracker.stats.peers, 2_000);
+  assertEquals(room.tracker.scrape([infoHash])[0].incomplete, 30, "every honest one is listed");
+  assertEquals(room.told("10.0.0.99", 6881).length, 30);
+  const { trackerFull, madeRoom } = room.tracker.refused;
+  assert(madeRoom >= 30 && trackerFull > 0, `${madeRoom} ${trackerFull}`);
+});
+
+Deno.test("Tracker.announce() with all its swarms taken has one for a newcomer, but none for who took them", () => {
+  const room = new Room();
+  for (let i = 0; i < 65_536; i++) room.announce(`10.0.${i % 40}.66`, 1, { infoHash: hashOf(i), numWant: 0 });
+  assertThrows(() => room.announce("10.0.39.66", 1, { infoHash: hashOf(99_999) }), TrackerFailure, "full");
+  assertEquals(room.tracker.refused.tooManySwarms, 1);
+  room.announce("10.1.0.2", 6881);
+  assertEquals(room.told("10.1.0.3", 6881), ["10.1.0.2:6881"]);
+  assertEquals(room.tracker.stats.swarms, 65_536);
+  const { peers, seeds, leechers } = room.tracker.stats;
+  assertEquals([peers, seeds, leechers], [65_537, 0, 65_537]);
 });
 
 Deno.test("Tracker.sweep() forgets peers that are silent for two and a half intervals, and their swarm", () => {

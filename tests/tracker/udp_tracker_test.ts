@@ -116,7 +116,16 @@ Deno.test("UdpTracker.answer() is silent to who has no good id", () => {
   assertEquals(desk.ask(scrape, "10.0.0.2"), undefined);
   desk.now += 121_000;
   assertEquals(desk.ask(packet, "10.0.0.2"), undefined);
-  assertEquals([desk.tracker.stats.peers, desk.tracker.stats.announces, desk.udp.ignoredCount], [0, 0, 4]);
+  assertEquals([desk.tracker.stats.peers, desk.tracker.stats.announces, desk.udp.refused.unproven], [0, 0, 4]);
+});
+
+Deno.test("UdpTracker.refused counts what met with silence by reason", () => {
+  const desk = new Desk();
+  const packet = desk.packet("10.0.0.2", 6881);
+  desk.ask(packet.subarray(0, 15), "10.0.0.2");
+  desk.ask(packet.subarray(0, 97), "10.0.0.2");
+  desk.ask(packet, "10.0.0.9");
+  assertEquals(desk.udp.refused, { short: 1, unproven: 1, malformed: 1 });
 });
 
 Deno.test("UdpTracker.answer() takes an id for two minutes, also of one it knows", () => {

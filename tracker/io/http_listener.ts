@@ -5,9 +5,10 @@
  * udp_tracker.ts what is answered over UDP. A refused announce is still answered with 200 and a bencoded reason, since
  * clients show nothing else (BEP 3).
  */
-import { bytesFromLatin1 } from "../../lib/bytes.ts";
 import { decodeAddress, formatEndpoint } from "../../lib/endpoint.ts";
 import { ProtocolError } from "../../lib/errors.ts";
+import { hostName } from "../../lib/io/host_name.ts";
+import type { HttpRefusal } from "../../lib/io/http_room.ts";
 import { listenOnBoth } from "../../lib/io/listen.ts";
 import { announceHosts, HostFinder } from "../../lib/io/local_interfaces.ts";
 import {
@@ -25,10 +26,12 @@ import { trackerAskersMax } from "../../lib/limits/tracker.ts";
 import { decodeAnnounceQuery, decodeScrapeQuery } from "../../lib/announce/http_query.ts";
 import { encodeFailure, encodeScrape, ReplyEncoder } from "../../lib/announce/http_reply.ts";
 import { type AnnounceAnswer, type AnnounceRequest, TrackerFailure } from "../../lib/announce/request.ts";
+import { Refusals } from "../../lib/refusals.ts";
 import { Asker } from "../asker.ts";
 import { sipKeyLength } from "../sip_hash.ts";
-import { Tracker, type TrackerStats } from "../tracker.ts";
-import { UdpTracker } from "../udp_tracker.ts";
+import { Tracker, type TrackerRefusal, type TrackerStats } from "../tracker.ts";
+import { type UdpRefusal, UdpTracker } from "../udp_tracker.ts";
+import { aboutPage, healthy, isOwnName, notFound, statsPage, wrongHost } from "./tracker_pages.ts";
 import { UdpListener } from "./udp_listener.ts";
 
 export interface TrackerServerOptions {
@@ -71,10 +74,24 @@ export interface ServerStats extends TrackerStats {
   readonly connections: number;
   /** Connection ids given out over UDP. */
   readonly udpConnects: number;
-  /** Packets met with silence: malformed, or without a good id. */
-  readonly udpIgnored: number;
   readonly uptimeSeconds: number;
+  /** What was refused since the start, by part and reason. */
+  readonly refused: ServerRefusals;
 }
+
+interface ServerRefusals {
+  /** Connections and requests of HTTP, whatever they were about. */
+  readonly http: Readonly<Record<HttpRefusal, number>>;
+  /** Pages that were not given: by another name of this machine or without the PIN, not there, or too much at once. */
+  readonly pages: Readonly<Record<PageRefusal, number>>;
+  /** Announces and scrapes, and peers that are not listed; `malformed` over HTTP, that over UDP is below. */
+  readonly announces: Readonly<Record<TrackerRefusal | "malformed", number>>;
+  /** Packets that were met with silence. */
+  readonly udp: Readonly<Record<UdpRefusal, number>>;
+}
+
+const pageRefusals = ["denied", "notFound", "busy"] as const;
+type PageRefusal = typeof pageRefusals[number];
 
 /** Milliseconds between two sweeps: a million slots are looked at in 50 s. */
 const sweepEveryMs = 50;
@@ -95,6 +112,9 @@ export class TrackerServer {
   /** By the remote address, with the local one. */
   readonly #handlers = new Map<string, { local: string; handler: HttpHandler }>();
   readonly #encoder = new ReplyEncoder();
+  readonly #pageRefusals = new Refusals<PageRefusal>(pageRefusals);
+  readonly #hostName = hostName();
+  #malformedCount = 0;
   #sweeper: ReturnType<typeof setTimeout>;
   readonly #startedAt: number;
   /** The port that was taken. */
@@ -147,8 +167,13 @@ export class TrackerServer {
       ...this.#tracker.stats,
       connections: this.#server.connectionCount,
       udpConnects: this.#udpTracker.connectCount,
-      udpIgnored: this.#udpTracker.ignoredCount,
       uptimeSeconds: Math.round((this.#options.now() - this.#startedAt) / 1000),
+      refused: {
+        http: this.#server.refused,
+        pages: this.#pageRefusals.counts,
+        announces: { ...this.#tracker.refused, malformed: this.#malformedCount },
+        udp: this.#udpTracker.refused,
+      },
     };
   }
 
@@ -186,18 +211,30 @@ export class TrackerServer {
           return this.#announce(query, asker);
         case "/scrape":
           return this.#scrape(query);
-        case "/stats":
-          return { status: 200, contentType: "application/json", body: encodeText(`${JSON.stringify(this.stats)}\n`) };
         case "/health":
           return healthy;
         default:
-          return this.#options.site?.(request, ends) ?? (path === "/" ? aboutPage : notFound);
+          return this.#page(request, ends);
       }
     };
   }
 
+  #page(request: HttpRequest, ends: HttpEnds): HttpReply {
+    const reply = this.#pageFor(request, ends);
+    const refusal = pageRefusalOf(reply.status);
+    if (refusal !== undefined) this.#pageRefusals.add(refusal);
+    return reply;
+  }
+
+  #pageFor(request: HttpRequest, ends: HttpEnds): HttpReply {
+    const { path, host } = request;
+    if (!isOwnName(host, this.#hostName)) return wrongHost;
+    if (path === "/stats") return statsPage(this.stats);
+    return this.#options.site?.(request, ends) ?? (path === "/" ? aboutPage(this.stats) : notFound);
+  }
+
   #announce(query: Uint8Array, asker: Asker): HttpReply {
-    return answered(() => {
+    return this.#answered(() => {
       const request = decodeAnnounceQuery(query);
       const answer = this.#tracker.announce(request, asker, this.#options.now());
       if (this.#options.onAnnounce) this.#options.onAnnounce(announcedBy(request, asker, answer));
@@ -206,24 +243,32 @@ export class TrackerServer {
   }
 
   #scrape(query: Uint8Array): HttpReply {
-    return answered(() => {
+    return this.#answered(() => {
       const infoHashes = decodeScrapeQuery(query);
       // All swarms at once would tell a stranger what is shared here, at great length.
       if (infoHashes.length === 0) throw new TrackerFailure("a scrape must name its info_hash");
       return encodeScrape(this.#tracker.scrape(infoHashes));
     });
   }
+
+  /** Runs one request; what the client did wrong becomes its failure reason. */
+  #answered(run: () => Uint8Array): HttpReply {
+    try {
+      return { status: 200, contentType: "text/plain", body: run() };
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const isOurs = error instanceof TrackerFailure;
+      if (!isOurs) this.#malformedCount++;
+      const body = encodeFailure(error.message, isOurs ? error.retryInMs : undefined);
+      return { status: 200, contentType: "text/plain", body };
+    }
+  }
 }
 
-/** Runs one request; what the client did wrong becomes its failure reason. */
-function answered(run: () => Uint8Array): HttpReply {
-  try {
-    return { status: 200, contentType: "text/plain", body: run() };
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    const retryInMs = error instanceof TrackerFailure ? error.retryInMs : undefined;
-    return { status: 200, contentType: "text/plain", body: encodeFailure(error.message, retryInMs) };
-  }
+function pageRefusalOf(status: HttpReply["status"]): PageRefusal | undefined {
+  if (status === 403) return "denied";
+  if (status === 404) return "notFound";
+  return status === 429 || status === 503 ? "busy" : undefined;
 }
 
 /** No more than the system has sockets for: at its limit nobody could be accepted, honest ones neither. */
@@ -241,12 +286,3 @@ function announcedBy(request: AnnounceRequest, asker: Asker, answer: AnnounceAns
     incomplete: answer.incomplete,
   };
 }
-
-const encodeText = (text: string) => new TextEncoder().encode(text);
-const healthy: HttpReply = { status: 200, contentType: "text/plain", body: bytesFromLatin1("ok\n") };
-const notFound: HttpReply = { status: 404, contentType: "text/plain", body: bytesFromLatin1("not found\n") };
-const aboutPage: HttpReply = {
-  status: 200,
-  contentType: "text/plain",
-  body: bytesFromLatin1("This is a localbt tracker. Torrents announce to /announce.\n"),
-};

@@ -125,6 +125,46 @@ Deno.test("TrackerServer tells its counters as JSON that no other site's script 
   });
 });
 
+Deno.test("TrackerServer says what it refused and why, as JSON and on its page", async () => {
+  await withServer({}, async (server) => {
+    const url = `http://127.0.0.1:${server.port}`;
+    for (const path of ["/announce?x", "/scrape", "/nothing"]) await bytesFrom(`${url}${path}`);
+    await bytesFrom(`${url}/announce?${query(10001)}`, { method: "POST" });
+    const { refused } = await (await fetch(`${url}/stats`)).json();
+    assertEquals(
+      [refused.announces.malformed, refused.pages, refused.http.otherMethod, refused.udp.short],
+      [1, { denied: 0, notFound: 1, busy: 0 }, 1, 0],
+    );
+    const page = new TextDecoder().decode(await bytesOf(`${url}/`));
+    assertMatch(page, /\n {2}announces malformed 1\n/);
+    assertMatch(page, /\n {2}pages notFound 1\n/);
+  });
+});
+
+async function bytesFrom(url: string, options: RequestInit = {}): Promise<Uint8Array> {
+  return await (await fetch(url, options)).bytes();
+}
+
+Deno.test("TrackerServer shows its figures under no name that a stranger can own (DNS rebinding)", async () => {
+  await withServer({}, async (server) => {
+    const get = async (path: string, host: string) => {
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+      await connection.write(
+        new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
+      );
+      return await new Response(connection.readable).text();
+    };
+    for (const path of ["/", "/stats", "/nothing"]) {
+      assertMatch(await get(path, "evil.example"), /^HTTP\/1.1 403 /, path);
+      assertMatch(await get(path, `evil.example:${server.port}`), /^HTTP\/1.1 403 /, path);
+    }
+    assertMatch(await get("/stats", `127.0.0.1:${server.port}`), /^HTTP\/1.1 200 /);
+    assertMatch(await get("/stats", "localhost"), /^HTTP\/1.1 200 [^]*Content-Security-Policy: default-src 'none'/);
+    assertMatch(await get("/announce?", "tracker.example"), /^HTTP\/1.1 200 /, "torrents name it as they like");
+    assertEquals(server.stats.refused.pages.denied, 6);
+  });
+});
+
 Deno.test("TrackerServer has a page for health and one about itself, and no others", async () => {
   await withServer({}, async (server) => {
     const get = async (path: string) => {
@@ -132,7 +172,7 @@ Deno.test("TrackerServer has a page for health and one about itself, and no othe
       return [response.status, await response.text()] as const;
     };
     assertEquals(await get("/health"), [200, "ok\n"]);
-    assertMatch((await get("/"))[1], /tracker/);
+    assertMatch((await get("/"))[1], /tracker[^]*\n {2}peers 0\n[^]*refused:\n {2}nothing\n$/);
     for (const path of ["/announce/", "/favicon.ico", "/../announce/x", "/%61nnounce"]) {
       assertEquals((await get(path))[0], 404, path);
     }

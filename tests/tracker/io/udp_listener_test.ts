@@ -95,12 +95,12 @@ Deno.test("TrackerServer serves UDP on the port of HTTP, and the same swarms", a
     const query = `info_hash=${"%AB".repeat(20)}&peer_id=-XX0000-abcdefghijkl&port=10002&left=0`;
     assert((await (await fetch(`${url}/announce?${query}`)).text()).includes("10:incompletei1e"));
     assertEquals(await client.announce(10001), ["127.0.0.1:10002"]);
-    const { announces, peers, udpConnects, udpIgnored } = await (await fetch(`${url}/stats`)).json();
-    assertEquals({ announces, peers, udpConnects, udpIgnored }, {
+    const { announces, peers, udpConnects, refused: { udp } } = await (await fetch(`${url}/stats`)).json();
+    assertEquals({ announces, peers, udpConnects, udp }, {
       announces: 3,
       peers: 2,
       udpConnects: 2,
-      udpIgnored: 0,
+      udp: { short: 0, unproven: 0, malformed: 0 },
     });
   });
 });
@@ -154,7 +154,7 @@ Deno.test("TrackerServer goes on after packets of every length and nonsense, and
     using client = new Client(server.port);
     for (const length of [0, 1, 15, 97, 4096, 60_000]) await client.send(new Uint8Array(length).fill(length));
     assertEquals(await client.announce(10001), []);
-    assertEquals(server.stats.udpIgnored, 6);
+    assertEquals(server.stats.refused.udp, { short: 3, unproven: 3, malformed: 0 });
   });
 });
 
