@@ -54,7 +54,17 @@ export type Input =
   | { readonly kind: "pieceStored"; readonly piece: PieceIndex; readonly buffer: Bytes }
   /** The piece's hash did not match; nothing was written. */
   | { readonly kind: "pieceBad"; readonly piece: PieceIndex; readonly buffer: Bytes }
-  /** The disk refused the piece. */
+  /** The disk refused the piece, but may take it later; `buffer` still holds it. Brief: it is not to be waited for long. */
+  | {
+    readonly kind: "storeRefused";
+    readonly piece: PieceIndex;
+    readonly buffer: Bytes;
+    readonly error: unknown;
+    readonly isBrief: boolean;
+  }
+  /** There may be room on the disk again. */
+  | { readonly kind: "diskHasRoom" }
+  /** The disk refused the piece for good. */
   | { readonly kind: "storeFailed"; readonly piece: PieceIndex; readonly error: unknown }
   | { readonly kind: "announced"; readonly id: number; readonly reply: AnnounceReply }
   /** `retryInMs`: how long the tracker wants to be left alone (BEP 31); Infinity is for good. */
@@ -82,7 +92,7 @@ export type Effect =
   | { readonly kind: "close"; readonly connection: ConnectionId; readonly why: string }
   | { readonly kind: "send"; readonly connection: ConnectionId; readonly bytes: Bytes }
   | { readonly kind: "readBlocks"; readonly connection: ConnectionId; readonly ranges: readonly CheckedBlockRange[] }
-  /** Check the hash of the piece in `buffer` and write it: answered by pieceStored, pieceBad or storeFailed. */
+  /** Check the hash of the piece in `buffer` and write it: answered by pieceStored, pieceBad, storeRefused or storeFailed. */
   | { readonly kind: "storePiece"; readonly piece: PieceIndex; readonly buffer: Bytes }
   | { readonly kind: "announce"; readonly call: AnnounceCall }
   /** Fetch a range of the torrent's run of bytes from one of its web seeds: answered by webBytes, then webEnded. */
@@ -108,5 +118,9 @@ export type Effect =
   | { readonly kind: "metadata"; readonly infoBytes: Bytes }
   /** Every piece that is wanted is stored. */
   | { readonly kind: "complete" }
+  /** The disk refused a piece: it and all that follow wait, and it is tried again by and by. */
+  | { readonly kind: "diskPaused"; readonly error: unknown }
+  /** The disk has taken all that waited. */
+  | { readonly kind: "diskResumed" }
   /** Nothing more is written: the disk refused a piece. */
   | { readonly kind: "diskFailed"; readonly error: unknown };

@@ -4,7 +4,9 @@
  * Keeps nothing itself; that all which is wanted is there is for Torrent to act upon.
  */
 import { encodeDontHave } from "../lib/wire/partial_seed.ts";
+import type { PieceIndex } from "../lib/ids.ts";
 import type { Availability } from "./availability.ts";
+import type { DiskPause } from "./disk_pause.ts";
 import type { Downloader } from "./downloader.ts";
 import type { ConnectionId, Effect, Input } from "./events.ts";
 import type { PeerSession } from "./peer_session.ts";
@@ -18,6 +20,7 @@ type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
 export interface PieceHolders {
   readonly table: PieceTable;
   readonly downloader: Downloader;
+  readonly pause: DiskPause;
   readonly webSeeds: WebSeeds;
   readonly availability: Availability;
   readonly roster: PeerRoster;
@@ -32,7 +35,8 @@ export class PieceOutcomes {
   }
 
   onStored({ piece, buffer }: InputOf<"pieceStored">, now: number): void {
-    const { downloader, availability, roster, table } = this.#of;
+    const { downloader, availability, roster, table, pause } = this.#of;
+    pause.settled(piece, now);
     for (const liar of downloader.onStored(piece, buffer)) {
       this.#blame(liar, "it sent blocks that spoiled a piece", now);
     }
@@ -46,13 +50,19 @@ export class PieceOutcomes {
   }
 
   onBad({ piece, buffer }: InputOf<"pieceBad">, now: number): void {
+    this.#of.pause.settled(piece, now);
     const liar = this.#of.downloader.onBad(piece, buffer);
     if (liar !== undefined) this.#blame(liar, "it sent a piece that fails its hash", now);
     this.#refill(now);
   }
 
-  onStoreFailed({ piece, error }: InputOf<"storeFailed">): void {
-    const { downloader, webSeeds, emit } = this.#of;
+  onStoreRefused(refusal: InputOf<"storeRefused">, now: number): void {
+    if (!this.#of.pause.refused(refusal, now)) this.onStoreFailed(refusal);
+  }
+
+  onStoreFailed({ piece, error }: { piece: PieceIndex; error: unknown }): void {
+    const { downloader, webSeeds, pause, emit } = this.#of;
+    pause.stop();
     downloader.stop();
     webSeeds.stop();
     downloader.onStoreFailed(piece);

@@ -12,6 +12,7 @@ import { type ExtensionHandshake, extensionHandshakeId } from "../lib/wire/exten
 import type { Handshake } from "../lib/wire/handshake.ts";
 import { Availability } from "./availability.ts";
 import type { Announcer } from "./announcer.ts";
+import { DiskPause } from "./disk_pause.ts";
 import { Downloader } from "./downloader.ts";
 import { Extensions } from "./extensions.ts";
 import type { ConnectionId, Effect, Input } from "./events.ts";
@@ -38,6 +39,7 @@ export class Torrent {
   readonly #table: PieceTable;
   readonly #availability: Availability;
   readonly #downloader: Downloader;
+  readonly #pause: DiskPause;
   readonly #uploader: Uploader;
   readonly #webSeeds: WebSeeds;
   readonly #router: MessageRouter;
@@ -82,7 +84,9 @@ export class Torrent {
       onDontHave: (session, index) => this.#outcomes.onDontHave(session, index),
     });
     const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
-    const taking = { ...shared, picker, limiter: options.downloadLimiter };
+    this.#pause = new DiskPause(emit);
+    const pass = (effect: Effect) => this.#pause.pass(effect);
+    const taking = { ...shared, emit: pass, picker, limiter: options.downloadLimiter };
     this.#downloader = new Downloader(taking);
     const urls = wantsNothing ? [] : options.webSeeds ?? [];
     this.#webSeeds = new WebSeeds({ ...taking, urls, downloader: this.#downloader, random });
@@ -90,6 +94,7 @@ export class Torrent {
     this.#outcomes = new PieceOutcomes({
       table: this.#table,
       downloader: this.#downloader,
+      pause: this.#pause,
       webSeeds: this.#webSeeds,
       availability: this.#availability,
       roster: this.#roster,
@@ -137,7 +142,7 @@ export class Torrent {
   wakeAt(now: number): number {
     if (this.#isStopped) return Infinity;
     const takeAt = Math.min(this.#downloader.wakeAt(now), this.#webSeeds.wakeAt(now));
-    return Math.min(this.#upkeepAt, this.#uploader.wakeAt(now), takeAt);
+    return Math.min(this.#upkeepAt, this.#uploader.wakeAt(now), takeAt, this.#pause.wakeAt);
   }
 
   stats(now: number): TransferStats {
@@ -188,6 +193,10 @@ export class Torrent {
         return this.#onPieceStored(input);
       case "pieceBad":
         return this.#outcomes.onBad(input, this.#now);
+      case "storeRefused":
+        return this.#outcomes.onStoreRefused(input, this.#now);
+      case "diskHasRoom":
+        return this.#pause.retry(this.#now);
       case "storeFailed":
         return this.#outcomes.onStoreFailed(input);
       case "connected":
@@ -319,6 +328,7 @@ export class Torrent {
   // Time
 
   #onTick(): void {
+    this.#pause.tick(this.#now);
     this.#uploader.serveThrottled(this.#now);
     if (this.#downloader.wakeAt(this.#now) <= this.#now) this.#downloader.fillAll(this.#now);
     if (this.#webSeeds.wakeAt(this.#now) <= this.#now) this.#webSeeds.fill(this.#now);
@@ -351,6 +361,7 @@ export class Torrent {
   #onStop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#pause.stop();
     this.#downloader.stop();
     this.#webSeeds.stop();
     this.#search.stop(this.#now);

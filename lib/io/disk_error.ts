@@ -35,6 +35,8 @@ const reasons: Readonly<Record<string, string>> = {
   [notCapable]: "this program may not open files in /dev, /proc and /sys",
   EPERM: "permission denied",
   EROFS: "the file system is read-only",
+  ESTALE: "the file server does not know it any more",
+  ETIMEDOUT: "the disk does not answer",
 };
 
 /** The system's code of a failed call (`ENOENT`); empty for other errors. */
@@ -68,6 +70,39 @@ class DiskError extends UserError {
 /** The sentence that a person reads, with the path. */
 export function errorOfFailure(failure: DiskFailure): UserError {
   return new DiskError(failure);
+}
+
+/** How long a write that failed is tried again. */
+export type Patience =
+  /** Until somebody makes room. */
+  | "long"
+  /** A few times. */
+  | "brief"
+  /** Not at all. */
+  | "none";
+
+/**
+ * Faults of a write that may pass. A full disk or a used-up quota is for a person to mend, who need not hurry; what a
+ * cable, a file server or a busy system does may be over in a moment. All else (no permission, read-only, a folder that is
+ * gone) stays as it is until somebody has done something about it: the download ends and says so.
+ */
+const patience: Readonly<Record<string, Patience>> = {
+  EDQUOT: "long",
+  ENOSPC: "long",
+  EAGAIN: "brief",
+  EBUSY: "brief",
+  EINTR: "brief",
+  EIO: "brief",
+  EMFILE: "brief",
+  ENFILE: "brief",
+  ENOMEM: "brief",
+  ESTALE: "brief",
+  ETIMEDOUT: "brief",
+};
+
+/** How long a write that failed with this error is worth another try. */
+export function patienceWith(error: unknown): Patience {
+  return error instanceof DiskError ? patience[error.code] ?? "none" : "none";
 }
 
 /** What says nothing about a file but that the machine has too little to open it just now. */

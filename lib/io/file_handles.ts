@@ -7,6 +7,7 @@
  */
 import fs from "node:fs";
 import { openFilesPerWorkerMax } from "../limits/disk.ts";
+import { codeOf } from "./disk_error.ts";
 import type { FileTable } from "./piece_job.ts";
 
 interface OpenFile {
@@ -69,7 +70,12 @@ export class FileHandles {
 
   #close(key: number, file: OpenFile): void {
     this.#open.delete(key);
-    fs.closeSync(file.descriptor);
+    try {
+      fs.closeSync(file.descriptor);
+    } catch (error) {
+      // Closing tells of writes that failed later (NFS); whoever flushes or reads the file hears of them.
+      if (codeOf(error) === "EBADF") throw error;
+    }
   }
 }
 

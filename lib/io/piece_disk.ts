@@ -71,6 +71,8 @@ export class PieceDisk {
         const descriptor = this.#handles.toWrite(table, span.fileIndex);
         writeAll(descriptor, content.subarray(span.rangeOffset, span.rangeOffset + span.length), span.fileOffset);
       } catch (error) {
+        // What is tried again is opened anew: a descriptor of a disk that went and came back stays broken.
+        this.#handles.forget(tableId);
         throw new DiskFault(describeFailure("write", path, error));
       }
     }

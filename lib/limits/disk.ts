@@ -27,6 +27,13 @@ export const pieceReadBytesMax = 8 * MiB;
 export const extentBytesMax = 1 * MiB;
 /** The same where hundreds of peers sit at different places and the cache cannot hold 1 MiB for each. */
 export const extentBytesMin = 128 * KiB;
+/** Milliseconds before a piece that the disk refused is tried again; doubles up to the maximum, room is noticed sooner. */
+export const storeRetryMinMs = 1_000;
+export const storeRetryMaxMs = 60_000;
+/** Times that a fault which may pass by itself is tried again, in 31 s: a cable, a server that starts anew. */
+export const briefRetriesMax = 5;
+/** Milliseconds between two looks whether there is room again. */
+export const roomLookMs = 1_000;
 /** Bytes of a resume file: the bits of 2^21 pieces and 16 bytes for each of 10^6 files fit. */
 export const resumeBytesMax = 20 * MiB;
 /** Pieces that are hashed again although the resume file vouches for them. */

@@ -165,7 +165,8 @@ export function checkFreeSpace({ directory, neededBytes }: { directory: string; 
   );
 }
 
-function freeSpaceOf(path: string): number | undefined {
+/** Bytes that are free where a folder is or would be made; undefined where the system does not tell. */
+export function freeSpaceOf(path: string): number | undefined {
   for (let folder = path;; folder = dirname(folder)) {
     try {
       const { bavail, bsize } = fs.statfsSync(folder);

@@ -2,7 +2,7 @@
 import type { Context } from "../../lib/cli/context.ts";
 import { ProgressLine } from "../../lib/cli/progress.ts";
 import { formatDuration, formatRate, formatSize, safeText } from "../../lib/cli/text.ts";
-import { ExitCode, UserError } from "../../lib/errors.ts";
+import { ExitCode, reasonOf, UserError } from "../../lib/errors.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import type { FileSelection } from "../file_selection.ts";
 import type { PickStrategy } from "../piece_picker.ts";
@@ -113,8 +113,12 @@ export class Download {
     else if (event.kind === "failed") this.#ended.reject(event.error);
     else if (event.kind === "pieceDone") this.#context.event("piece", { piece: event.piece });
     else this.#report.tell(event);
+    if (event.kind === "diskPaused") this.#diskFault = event.error;
+    if (event.kind === "diskResumed") this.#diskFault = undefined;
   }
 
+  /** What the disk said when it took no more; undefined while it does. */
+  #diskFault: unknown;
   #movedBytes = 0;
   #movedAt = -Infinity;
   #eventAt = -Infinity;
@@ -134,7 +138,8 @@ export class Download {
     const { trackerStatus, webSeedErrors } = this.transfer.torrent;
     const faults = [...trackerStatus.flatMap(({ lastError }) => lastError ?? []), ...webSeedErrors];
     const { peerCount } = this.#stats();
-    const why = peerCount > 0 ? `${peerCount} connected` : faults[0] ?? "no peer was found";
+    const stuck = this.#diskFault === undefined ? undefined : reasonOf(this.#diskFault);
+    const why = stuck ?? (peerCount > 0 ? `${peerCount} connected` : faults[0] ?? "no peer was found");
     this.#ended.reject(
       new UserError(
         `download ${safeText(this.#metainfo.name)}`,

@@ -2,6 +2,7 @@
 import type { Context } from "../../lib/cli/context.ts";
 import { safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint } from "../../lib/endpoint.ts";
+import { reasonOf } from "../../lib/errors.ts";
 import type { TransferEvent } from "./transfer.ts";
 
 /** Web seeds whose faults are told without --verbose: a torrent may name hundreds. */
@@ -43,6 +44,14 @@ export class PeerReport {
         return;
       case "webSeedFailed":
         return this.#tellWebSeed(formatEndpoint(event.endpoint), event.why);
+      case "diskPaused":
+        context.event("disk", { state: "waiting", why: safeText(reasonOf(event.error)) });
+        context.warn(`${safeText(reasonOf(event.error))}: it waits, and goes on by itself when that is over`);
+        return;
+      case "diskResumed":
+        context.event("disk", { state: "ok" });
+        context.warn("the disk takes data again: it goes on");
+        return;
       case "resumeNotSaved":
         context.warn(`the next start checks all data again: ${safeText(event.why)}`);
         return;

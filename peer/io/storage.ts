@@ -5,6 +5,7 @@
  * bytes were written. Hashing, reading and writing happen in the workers (lib/io/piece_files.ts), where files may lie is
  * destination.ts's matter, and which files are not ours to touch foreign_files.ts's.
  */
+import { resolve } from "node:path";
 import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
@@ -16,6 +17,7 @@ import {
   checkFreeSpace,
   destinationPaths,
   destinationState,
+  freeSpaceOf,
   markExecutables,
   prepareDestination,
   sourcePaths,
@@ -220,6 +222,16 @@ export class Storage {
    */
   readBlock(piece: PieceIndex, begin: number, length: number): Bytes | Promise<Bytes> {
     return this.#reader.block(piece, begin, length);
+  }
+
+  /** Bytes that the disk of the download has free; undefined where the system does not tell. */
+  get freeBytes(): number | undefined {
+    return freeSpaceOf(resolve(this.#options.directory));
+  }
+
+  /** Bytes of a piece, as memory and room for it are counted. */
+  get pieceLength(): number {
+    return this.#options.metainfo.pieceLength;
   }
 
   /** Nobody asks for blocks any more: their memory is given back. */

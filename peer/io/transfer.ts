@@ -4,11 +4,12 @@
 import { reasonOf } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import type { StoreAnswer } from "../../lib/io/piece_files.ts";
-import { isLoss } from "../../lib/io/disk_error.ts";
+import { isLoss, patienceWith } from "../../lib/io/disk_error.ts";
 import { cacheRestMs } from "../../lib/limits/disk.ts";
 import { resumeSaveMs } from "../../lib/limits/transfer.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
+import { RoomWatch } from "./room_watch.ts";
 import type { Storage } from "./storage.ts";
 import type { WebSeedClient, WebTaker } from "./web_seed_client.ts";
 import { type LinkHost, type LinkOwner, type OwnEffect, SwarmLink, track } from "./swarm_link.ts";
@@ -16,6 +17,7 @@ import { type LinkHost, type LinkOwner, type OwnEffect, SwarmLink, track } from 
 /** What a transfer tells of its life, for people and programs; `failed` ends it. */
 export type TransferEvent =
   | Extract<Effect, { kind: "peerJoined" | "peerLeft" | "peerBanned" | "pieceDone" | "webSeedFailed" }>
+  | Extract<Effect, { kind: "diskPaused" | "diskResumed" }>
   | { readonly kind: "complete" }
   | { readonly kind: "trackerFailed"; readonly url: string; readonly why: string }
   | { readonly kind: "resumeNotSaved"; readonly why: string }
@@ -33,6 +35,7 @@ export class Transfer implements LinkOwner, WebTaker {
   readonly #host: LinkHost;
   readonly #onEvent: (event: TransferEvent) => void;
   readonly #stores = new Set<Promise<void>>();
+  readonly #room: RoomWatch;
   #savedAt: number;
   #hasUnsaved = false;
   /** When blocks were last asked for; Infinity while none are in memory. */
@@ -54,6 +57,7 @@ export class Transfer implements LinkOwner, WebTaker {
     this.#host = host;
     this.#onEvent = onEvent;
     this.#savedAt = host.now();
+    this.#room = new RoomWatch({ freeBytes: () => storage.freeBytes, neededBytes: storage.pieceLength });
     this.link = link ?? new SwarmLink(host, torrent, this);
     link?.handTo(torrent, this);
   }
@@ -75,6 +79,7 @@ export class Transfer implements LinkOwner, WebTaker {
   // For the link
 
   onTick(): void {
+    if (this.#room.hasGrown(this.#host.now())) this.apply({ kind: "diskHasRoom" });
     if (this.#host.now() - this.#readAt > cacheRestMs) {
       this.#readAt = Infinity;
       this.#storage.restCache();
@@ -115,6 +120,12 @@ export class Transfer implements LinkOwner, WebTaker {
         return void this.#complete();
       case "metadata":
         return; // of a MetadataFetch only
+      case "diskPaused":
+        this.#room.begin(this.#host.now());
+        return this.#onEvent(effect);
+      case "diskResumed":
+        this.#room.end();
+        return this.#onEvent(effect);
       case "diskFailed":
         return this.#onEvent({ kind: "failed", error: effect.error });
       case "pieceDone":
@@ -189,7 +200,9 @@ export class Transfer implements LinkOwner, WebTaker {
 
   #applyStored(piece: PieceIndex, { ok, buffer, error }: StoreAnswer): void {
     if (error === undefined) return this.apply({ kind: ok ? "pieceStored" : "pieceBad", piece, buffer });
-    this.apply({ kind: "storeFailed", piece, error });
+    const patience = patienceWith(error);
+    if (patience === "none") return this.apply({ kind: "storeFailed", piece, error });
+    this.apply({ kind: "storeRefused", piece, buffer, error, isBrief: patience === "brief" });
   }
 
   async #complete(): Promise<void> {

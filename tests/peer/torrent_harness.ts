@@ -38,8 +38,8 @@ export interface VirtualPeerOptions {
   readonly selection?: FileSelection;
   /** Whether it spoils the block that it sends: a liar. */
   readonly spoils?: (piece: PieceIndex, begin: number) => boolean;
-  /** Whether its disk refuses to write the piece. */
-  readonly refusesToStore?: (piece: PieceIndex) => boolean;
+  /** Whether its disk refuses to write the piece: for good, or just now. */
+  readonly refusesToStore?: (piece: PieceIndex) => boolean | "now";
 }
 
 /** One direction of a connection. */
@@ -381,9 +381,9 @@ export class VirtualSwarm {
   }
 
   #store(peer: VirtualPeer, piece: PieceIndex, buffer: Bytes): void {
-    if (peer.options.refusesToStore?.(piece)) {
-      return this.apply(peer, { kind: "storeFailed", piece, error: new Error("the disk is full") });
-    }
+    const [refusal, error] = [peer.options.refusesToStore?.(piece), new Error("the disk is full")];
+    if (refusal === "now") return this.apply(peer, { kind: "storeRefused", piece, buffer, error, isBrief: false });
+    if (refusal) return this.apply(peer, { kind: "storeFailed", piece, error });
     const kind = peer.disk.store(piece, buffer) ? "pieceStored" : "pieceBad";
     this.apply(peer, { kind, piece, buffer });
   }
