@@ -1,10 +1,24 @@
-/** Which pieces a check must hash, given what is on disk and what a resume file vouches for. No effects. */
+/**
+ * What a resume file is worth beside what is on disk: which files are as it says, which of them are ours to write to, and
+ * which pieces must be hashed.
+ *
+ * A file is believed while its length, its times and its number are those of the resume file. Of these the time of its
+ * own change (ctime) cannot be set back, but has a tick: a file that was changed within the last one is not believed,
+ * since a second change would not show.
+ */
 import type { Bitfield } from "../lib/bitfield.ts";
 import { PieceStatus } from "../lib/piece_status.ts";
 import type { PieceRun } from "../lib/piece_runs.ts";
 import { resumeSampleCount } from "../lib/limits/disk.ts";
 import { isOnDisk, type Metainfo } from "../lib/metainfo.ts";
-import type { FileState, ResumeState } from "./resume.ts";
+import type { FileStamp, ResumeState } from "./resume.ts";
+
+/** Milliseconds: the runtime tells a file's own change in whole seconds. */
+const changeTickMs = 1_000;
+/** Milliseconds: FAT file systems note times in steps of two seconds. */
+const fatTickMs = 2_000;
+/** Milliseconds by which the clock that files get their times from is late, at most. */
+const clockLagMs = 20;
 
 export interface CheckPlan {
   /** A PieceStatus for each piece; those to be hashed count as absent until they are. */
@@ -17,11 +31,46 @@ export interface CheckPlan {
   readonly believed: readonly number[];
 }
 
+/** Whether two looks at a path found the same file, untouched. */
+export function isSameFile(a: FileStamp, b: FileStamp): boolean {
+  if (a.length !== b.length) return false;
+  return a.length < 0 || (a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.inode === b.inode);
+}
+
+/**
+ * How long after its last change a file has to rest until every later change would show in its stamp.
+ *
+ * @returns milliseconds since 1970
+ */
+export function settlesAt({ mtimeMs, ctimeMs }: FileStamp): number {
+  const isCoarse = mtimeMs % fatTickMs === 0;
+  return (ctimeMs > 0 ? ctimeMs : mtimeMs) + (isCoarse ? fatTickMs : changeTickMs) + clockLagMs;
+}
+
 /** For each file whether it is as it was when the resume file was written. */
-export function vouchedFiles(saved: ResumeState | undefined, states: readonly FileState[]): boolean[] {
-  return states.map(({ length, mtimeMs }, i) => {
+export function vouchedFiles(saved: ResumeState | undefined, states: readonly FileStamp[]): boolean[] {
+  return states.map((state, i) => {
     const file = saved?.files[i];
-    return file !== undefined && file.length === length && (length < 0 || file.mtimeMs === mtimeMs);
+    return file !== undefined && isSameFile(file, state) && (file.vouches || file.length < 0);
+  });
+}
+
+/**
+ * For each file whether it may be written to, whatever is in it: it is not there, or a resume file says that we made it.
+ * What somebody else put in its place since is another file, and not ours; where our files were merely swapped all are.
+ */
+export function ownFiles(
+  saved: ResumeState | undefined,
+  { states, isWanted }: { states: readonly FileStamp[]; isWanted: (fileIndex: number) => boolean },
+): boolean[] {
+  const inodes = new Set<number>([0]);
+  for (const { createdByUs, inode } of saved?.files ?? []) if (createdByUs) inodes.add(inode);
+  return states.map(({ length, inode }, i) => {
+    // A file that is not wanted is not made: what is there later is somebody else's.
+    if (length < 0) return isWanted(i);
+    const file = saved?.files[i];
+    // One that was not there yet may have been made since that resume file was written.
+    return file?.createdByUs === true && (file.length < 0 || inodes.has(inode));
   });
 }
 
@@ -30,7 +79,7 @@ export function vouchedFiles(saved: ResumeState | undefined, states: readonly Fi
  */
 export function planCheck({ metainfo, states, have, vouched }: {
   metainfo: Metainfo;
-  states: readonly FileState[];
+  states: readonly FileStamp[];
   have: Bitfield | undefined;
   vouched: readonly boolean[];
 }): CheckPlan {
@@ -79,7 +128,7 @@ export function sampleOf(pieces: readonly number[]): number[] {
 }
 
 /** A PieceStatus for each piece where every file that has its full length is believed, without hashing. */
-export function assumedStatuses(metainfo: Metainfo, states: readonly FileState[]): Uint8Array {
+export function assumedStatuses(metainfo: Metainfo, states: readonly FileStamp[]): Uint8Array {
   const statuses = new Uint8Array(metainfo.pieceCount).fill(PieceStatus.good);
   metainfo.files.forEach((file, i) => {
     const pieces = metainfo.layout.piecesOfFile(i);

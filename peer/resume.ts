@@ -1,15 +1,17 @@
 /**
  * What is on disk, as bytes, and when it may be trusted: the resume file.
  *
- * It says which pieces were whole when every file had this length and this time of change. A file that has changed since
- * says nothing any more; bytes that are cut, altered, of another version or of another torrent are worth nothing at all.
- * When it is written and read is peer/io/resume_file.ts's matter.
+ * It says which pieces were whole when every file was as it is described here. A file that has changed since says
+ * nothing any more; bytes that are cut, altered, of another version or of another torrent are worth nothing at all.
+ * When it is written and read is peer/io/resume_file.ts's matter, what follows from it piece_check.ts's.
  *
- * Bencoded `{checksum: SHA-1 of state, state: <bencoded {files, format, have, info hash}>}`; `files` is 16 bytes a file:
+ * Bencoded `{checksum: SHA-1 of state, state: <bencoded {files, format, have, info hash}>}`; `files` is 32 bytes a file:
  * ```text
- * 0  uint8   1 = we created it, 2 = it was there
- * 1  uint56  length in bytes
- * 8  uint64  time of change, ms since 1970
+ * 0   uint8   1 = we created it, 2 = it was there, 4 = it vouches for its pieces
+ * 1   uint56  length in bytes
+ * 8   uint64  time of its data's change, ms since 1970
+ * 16  uint64  time of its own change, ms since 1970
+ * 24  uint64  number of the file in its file system
  * ```
  */
 import { createHash } from "node:crypto";
@@ -19,22 +21,33 @@ import { type Bytes, equalBytes, readUint32, writeUint32 } from "../lib/bytes.ts
 import { ProtocolError } from "../lib/errors.ts";
 import { idBytes, type InfoHash } from "../lib/ids.ts";
 
-/** What is at the path of a file. */
-export interface FileState {
+/** What tells one state of a file from another. */
+export interface FileStamp {
   /** Bytes; -1 when there is no file. */
   readonly length: number;
-  /** Whole milliseconds since 1970. */
+  /** When its data changed, whole milliseconds since 1970; any program can set it back. */
   readonly mtimeMs: number;
+  /** When anything of it changed, as the system notes it; 0 where it does not. No program can set it back. */
+  readonly ctimeMs: number;
+  /** The file's number in its file system, below 2^53; 0 where there is none. */
+  readonly inode: number;
+}
+
+/** What is at the path of a file. */
+export interface FileState extends FileStamp {
+  /** Its last change lies so far back that another one would show. */
+  readonly isSettled: boolean;
   /** Bytes that the file takes up on the disk: fewer than its length when it has holes. */
   readonly allocated: number;
 }
 
+/** The stamp of a file that is not there. */
+export const noFile: FileStamp = { length: -1, mtimeMs: 0, ctimeMs: 0, inode: 0 };
+
 /** A file as it was when the resume file was written. */
-export interface ResumeFile {
-  /** Bytes on disk; -1 when it was not there. */
-  readonly length: number;
-  /** Whole milliseconds since 1970; 0 when it was not there. */
-  readonly mtimeMs: number;
+export interface ResumeFile extends FileStamp {
+  /** While it is as described here, it holds the pieces that are had, and no others. */
+  readonly vouches: boolean;
   /** It did not exist before this download: it is ours to write to. */
   readonly createdByUs: boolean;
 }
@@ -47,10 +60,11 @@ export interface ResumeState {
   readonly files: readonly ResumeFile[];
 }
 
-const format = "localbt resume 1";
-const entryLength = 16;
+const format = "localbt resume 2";
+const entryLength = 32;
 const createdFlag = 1;
 const presentFlag = 2;
+const vouchesFlag = 4;
 
 /** The resume file of this state. */
 export function encodeResume(state: ResumeState): Bytes {
@@ -122,19 +136,28 @@ const stemBytesMax = 200;
 
 function encodeFile(file: ResumeFile, into: Uint8Array): void {
   const isPresent = file.length >= 0;
-  writeUint64(into, 0, isPresent ? file.length : 0);
-  writeUint64(into, 8, isPresent ? file.mtimeMs : 0);
-  into[0] = (file.createdByUs ? createdFlag : 0) | (isPresent ? presentFlag : 0);
+  if (isPresent) {
+    [file.length, file.mtimeMs, file.ctimeMs, file.inode].forEach((value, i) => writeUint64(into, 8 * i, value));
+  }
+  into[0] = (file.createdByUs ? createdFlag : 0) | (isPresent ? presentFlag : 0) | (file.vouches ? vouchesFlag : 0);
 }
 
 function decodeFile(entry: Uint8Array): ResumeFile {
   const createdByUs = (entry[0] & createdFlag) !== 0;
-  if ((entry[0] & presentFlag) === 0) return { length: -1, mtimeMs: 0, createdByUs };
+  const vouches = (entry[0] & vouchesFlag) !== 0;
+  if ((entry[0] & presentFlag) === 0) return { ...noFile, vouches, createdByUs };
   return {
     length: (readUint32(entry, 0) & 0xffffff) * 2 ** 32 + readUint32(entry, 4),
-    mtimeMs: readUint32(entry, 8) * 2 ** 32 + readUint32(entry, 12),
+    mtimeMs: readUint64(entry, 8),
+    ctimeMs: readUint64(entry, 16),
+    inode: readUint64(entry, 24),
+    vouches,
     createdByUs,
   };
+}
+
+function readUint64(bytes: Uint8Array, offset: number): number {
+  return readUint32(bytes, offset) * 2 ** 32 + readUint32(bytes, offset + 4);
 }
 
 /** @param value below 2^53 */

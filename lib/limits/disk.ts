@@ -34,9 +34,11 @@ export const storeRetryMaxMs = 60_000;
 export const briefRetriesMax = 5;
 /** Milliseconds between two looks whether there is room again. */
 export const roomLookMs = 1_000;
-/** Bytes of a resume file: the bits of 2^21 pieces and 16 bytes for each of 10^6 files fit. */
-export const resumeBytesMax = 20 * MiB;
+/** Bytes of a resume file: the bits of 2^21 pieces and 32 bytes for each of 10^6 files fit. */
+export const resumeBytesMax = 36 * MiB;
+/** Bytes of files that were just written to for which a stopped download waits, so that they need not be hashed again. */
+export const bytesWorthSettling = 64 * MiB;
 /** Pieces that are hashed again although the resume file vouches for them. */
 export const resumeSampleCount = 8;
-/** Files that are flushed to the disk at the same time before a resume file is written. */
-export const flushLanes = 4;
+/** Files that are flushed to the disk at the same time: a journal takes many at once, 4,000 in 0.8 s, 4 by 4 in 3.4 s. */
+export const flushLanes = 16;

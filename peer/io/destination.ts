@@ -11,9 +11,10 @@ import { formatSize } from "../../lib/cli/text.ts";
 import { UserError } from "../../lib/errors.ts";
 import { codeOf, diskError, isAbsence } from "../../lib/io/disk_error.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
-import type { FileState } from "../resume.ts";
+import { settlesAt } from "../piece_check.ts";
+import { type FileState, noFile } from "../resume.ts";
 
-const absent: FileState = { length: -1, mtimeMs: 0, allocated: 0 };
+const absent: FileState = { ...noFile, isSettled: true, allocated: 0 };
 const isWindows = Deno.build.os === "windows";
 
 /** Absolute paths of the files to download; empty for padding and links. */
@@ -178,9 +179,16 @@ export function freeSpaceOf(path: string): number | undefined {
 }
 
 function stateOf(info: Deno.FileInfo): FileState {
-  return {
+  const stamp = {
     length: info.size,
-    mtimeMs: info.mtime?.getTime() ?? 0,
+    mtimeMs: Math.max(0, info.mtime?.getTime() ?? 0),
+    ctimeMs: Math.max(0, info.ctime?.getTime() ?? 0),
+    // 64 bits of which a number holds 53: still no two files of a folder are taken for one another.
+    inode: (info.ino ?? 0) % 2 ** 53,
+  };
+  return {
+    ...stamp,
+    isSettled: Date.now() >= settlesAt(stamp),
     allocated: info.blocks === null ? info.size : Math.min(info.size, info.blocks * 512),
   };
 }

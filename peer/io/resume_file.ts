@@ -6,9 +6,10 @@
 import { join, resolve } from "node:path";
 import type { Bytes } from "../../lib/bytes.ts";
 import { diskError, isAbsence } from "../../lib/io/disk_error.ts";
-import { flushLanes, resumeBytesMax } from "../../lib/limits/disk.ts";
+import { resumeBytesMax } from "../../lib/limits/disk.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import { decodeResume, encodeResume, resumeFileName, type ResumeState } from "../resume.ts";
+import { flushFolder } from "./flush.ts";
 
 export class ResumeFile {
   readonly #metainfo: Metainfo;
@@ -64,39 +65,10 @@ export class ResumeFile {
   }
 }
 
-/** Puts the files' data on the disk itself, a few at a time. Rejects with UserError. */
-export async function flushFiles(paths: readonly string[]): Promise<void> {
-  const queue = paths.values();
-  const lane = async () => {
-    for (const path of queue) await flushFile(path);
-  };
-  await Promise.all(Array.from({ length: flushLanes }, lane));
-}
-
-async function flushFile(path: string): Promise<void> {
-  try {
-    // Windows flushes only what is open for writing.
-    using file = await Deno.open(path, { read: true, write: true });
-    await file.syncData();
-  } catch (error) {
-    throw diskError("write", path, error);
-  }
-}
-
 async function writeFlushed(path: string, bytes: Bytes): Promise<void> {
   using file = await Deno.open(path, { write: true, createNew: true });
   for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
   await file.sync();
-}
-
-/** Makes a rename last. Not every system can open a folder: there, the system looks after it. */
-async function flushFolder(path: string): Promise<void> {
-  try {
-    using folder = await Deno.open(path);
-    await folder.sync();
-  } catch {
-    // The old resume file would be found after a power cut: it is true as well.
-  }
 }
 
 async function removeIfThere(path: string): Promise<void> {

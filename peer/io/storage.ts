@@ -12,11 +12,11 @@ import type { PieceIndex } from "../../lib/ids.ts";
 import { PieceStatus } from "../../lib/piece_status.ts";
 import { PieceFiles, type StoreAnswer } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";
+import { UserError } from "../../lib/errors.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import {
   checkFreeSpace,
   destinationPaths,
-  destinationState,
   freeSpaceOf,
   markExecutables,
   prepareDestination,
@@ -24,13 +24,14 @@ import {
   sourceState,
   surveyDestination,
 } from "./destination.ts";
+import { FileLedger } from "./file_ledger.ts";
 import { refuseForeign } from "./foreign_files.ts";
 import { PartFile } from "./part_file.ts";
-import { checkData } from "./data_check.ts";
-import { assumedStatuses } from "../piece_check.ts";
 import { PieceReader } from "./piece_reader.ts";
+import { PieceSurvey } from "./piece_survey.ts";
 import { PieceWriter } from "./piece_writer.ts";
-import { flushFiles, ResumeFile } from "./resume_file.ts";
+import { assumedStatuses, vouchedFiles } from "../piece_check.ts";
+import { ResumeFile } from "./resume_file.ts";
 import { FileSelection } from "../file_selection.ts";
 import type { FileState } from "../resume.ts";
 import { checkAside, settle } from "./aside_pieces.ts";
@@ -62,11 +63,7 @@ export class Storage {
   readonly #reader: PieceReader;
   readonly #writer: PieceWriter;
   readonly #resumeFile: ResumeFile;
-  #states: FileState[];
-  /** By file: it was not there before we came. */
-  readonly #createdByUs: boolean[] = [];
-  /** Files written to since the last resume file. */
-  #dirtyFiles = new Set<number>();
+  readonly #ledger: FileLedger;
   #saving: Promise<void> | undefined;
   #isFinished = false;
 
@@ -76,9 +73,9 @@ export class Storage {
   ) {
     const { metainfo, directory, mode, pool } = options;
     this.#options = options;
-    this.#states = states;
     this.#paths = paths;
     this.#selection = selectionOf(options);
+    this.#ledger = new FileLedger({ paths, states, isWanted: (fileIndex) => this.#selection.isWanted(fileIndex) });
     this.#part = part;
     this.#files = new PieceFiles({
       pool,
@@ -131,25 +128,12 @@ export class Storage {
    *   reason when it aborts
    */
   async check(onProgress: (bytesChecked: number) => void, signal: AbortSignal): Promise<Bitfield> {
-    const { metainfo, mode, resume } = this.#options;
+    const { metainfo: { pieceLength }, mode, resume } = this.#options;
     this.#look();
     const saved = mode === "download" ? await this.#resumeFile.read() : undefined;
-    metainfo.files.forEach((_, i) => {
-      const isThere = this.#states[i].length >= 0;
-      const wasOurs = saved?.files[i].createdByUs === true;
-      // A file that is not wanted is not made: what is there later is somebody else's.
-      this.#createdByUs[i] = this.#selection.isWanted(i) ? wasOurs || !isThere : wasOurs && isThere;
-    });
-    const [files, states] = [this.#files, this.#states];
-    const statuses = await checkData({
-      metainfo,
-      files,
-      states,
-      saved: resume ? saved : undefined,
-      onProgress,
-      signal,
-    });
-    const { pieceLength } = metainfo;
+    const believed = resume ? await this.#survey.believable(saved, signal) : undefined;
+    this.#ledger.claim(saved, vouchedFiles(believed, this.#ledger.states));
+    const statuses = await this.#survey.check(believed, onProgress, signal);
     const scattered = this.#part === undefined
       ? []
       : await checkAside(this.#part, { files: this.#files, statuses, pieceLength, signal });
@@ -163,9 +147,9 @@ export class Storage {
   async #prepare(statuses: Uint8Array, scattered: readonly PieceIndex[], signal: AbortSignal): Promise<void> {
     const { metainfo, directory } = this.#options;
     await refuseForeign(metainfo, {
-      states: this.#states,
+      states: this.#ledger.states,
       statuses,
-      isExempt: (fileIndex) => this.#createdByUs[fileIndex] || !this.#selection.isWanted(fileIndex),
+      isExempt: (fileIndex) => this.#ledger.isOurs(fileIndex) || !this.#selection.isWanted(fileIndex),
       paths: this.#paths,
       hasData: (fileIndex) => this.#files.hasData(fileIndex),
     });
@@ -177,7 +161,10 @@ export class Storage {
       for (const piece of settled) this.#addStored(piece);
     }
     this.#isFinished = this.#isComplete;
-    if (this.#isFinished && this.#selection.isAll) await this.#resumeFile.remove();
+  }
+
+  get #survey(): PieceSurvey {
+    return new PieceSurvey({ metainfo: this.#options.metainfo, files: this.#files, states: this.#ledger.states });
   }
 
   get #isComplete(): boolean {
@@ -187,7 +174,7 @@ export class Storage {
   /** Believes in every file that has its full length, without hashing (`--no-verify`). */
   assumeWhole(): Bitfield {
     this.#look();
-    return this.#believe(assumedStatuses(this.#options.metainfo, this.#states));
+    return this.#believe(assumedStatuses(this.#options.metainfo, this.#ledger.states));
   }
 
   #believe(statuses: Uint8Array): Bitfield {
@@ -209,9 +196,7 @@ export class Storage {
 
   #addStored(piece: PieceIndex): void {
     this.have.set(piece);
-    for (const { fileIndex } of this.#options.metainfo.layout.spansOfPiece(piece)) {
-      if (this.#paths[fileIndex] !== "" && this.#selection.isWanted(fileIndex)) this.#dirtyFiles.add(fileIndex);
-    }
+    for (const { fileIndex } of this.#options.metainfo.layout.spansOfPiece(piece)) this.#ledger.wrote(fileIndex);
   }
 
   /**
@@ -244,16 +229,22 @@ export class Storage {
     this.have.clear(piece);
   }
 
-  /** Flushes the data, then records what is there. One save at a time: a second call waits for the first. */
-  async saveResume(): Promise<void> {
+  /**
+   * Flushes the data, then records what is there. One save at a time: a second call waits for the first.
+   *
+   * @param isLast nothing will be stored any more: takes a second longer where that saves the next start much hashing
+   */
+  async saveResume({ isLast = false } = {}): Promise<void> {
     if (this.#options.mode === "seed" || this.#isFinished) return;
-    this.#saving ??= this.#save().finally(() => this.#saving = undefined);
+    if (isLast) await this.#saving?.catch(() => {}); // it began too early to be the last
+    this.#saving ??= this.#save({ isLast }).finally(() => this.#saving = undefined);
     await this.#saving;
   }
 
   /**
-   * The download is complete: sets executable bits and removes the resume file. While a part file is left for when more
-   * files are wanted, the resume file stays beside it and says which files are ours.
+   * The download is complete: makes sure that the files are still what was written, sets executable bits, puts all on the
+   * disk itself, and only then removes the resume file: until then a power cut costs nothing but time. While a part file
+   * is left for when more files are wanted, the resume file stays beside it and says which files are ours.
    *
    * @returns rejects with UserError
    */
@@ -262,11 +253,24 @@ export class Storage {
     if (mode === "seed") return;
     await this.#writer.settle();
     await this.#saving?.catch(() => {});
+    await this.#verifyChanged();
     this.#isFinished = true;
     markExecutables({ metainfo, directory, isWanted: (fileIndex) => this.#selection.isWanted(fileIndex) });
-    if (this.keptAside !== undefined) return await this.#writeOwners();
+    await this.#ledger.flush();
+    await this.#ledger.flushFolders();
+    if (this.keptAside !== undefined) return await this.#writeResume();
     this.#part?.remove();
     await this.#resumeFile.remove();
+  }
+
+  /** Files that others wrote to meanwhile have to be right all the same. */
+  async #verifyChanged(): Promise<void> {
+    const changed = this.#ledger.findChanged();
+    if (await this.#survey.areWhole(changed)) return;
+    const path = this.#paths[changed[0]];
+    throw new UserError(`finish ${path}`, "another program changed or removed it meanwhile", {
+      hint: "the same command finds out what is missing, and fetches it",
+    });
   }
 
   /** The part file, where it keeps something that is nowhere else. */
@@ -283,24 +287,17 @@ export class Storage {
   #look(): void {
     const { metainfo, directory, mode } = this.#options;
     const isWanted = (fileIndex: number) => this.#selection.isWanted(fileIndex);
-    this.#states = mode === "seed"
-      ? this.#paths.map(sourceState)
-      : surveyDestination({ metainfo, directory, isWanted });
+    this.#ledger.look(
+      mode === "seed" ? this.#paths.map(sourceState) : surveyDestination({ metainfo, directory, isWanted }),
+    );
   }
 
-  async #save(): Promise<void> {
-    const dirty = this.#dirtyFiles;
-    this.#dirtyFiles = new Set();
+  async #save({ isLast }: { isLast: boolean }): Promise<void> {
     // What is in `have` now was written before the flush begins; what comes meanwhile is for the next time.
     const have = this.have.clone();
-    try {
-      await flushFiles([...dirty].map((fileIndex) => this.#paths[fileIndex]));
-      for (const fileIndex of dirty) this.#states[fileIndex] = destinationState(this.#paths[fileIndex]);
-      await this.#writeResume(have);
-    } catch (error) {
-      for (const fileIndex of dirty) this.#dirtyFiles.add(fileIndex);
-      throw error;
-    }
+    await this.#ledger.flush();
+    if (isLast) await this.#ledger.settle();
+    await this.#writeResume(have);
   }
 
   /** What the part file holds is not vouched for: it is checked at each start. */
@@ -310,17 +307,7 @@ export class Storage {
     await this.#resumeFile.write({
       infoHash: this.#options.metainfo.infoHash,
       have: inFiles,
-      files: this.#states.map(({ length, mtimeMs }, i) => ({ length, mtimeMs, createdByUs: this.#createdByUs[i] })),
-    });
-  }
-
-  /** Which files are ours, and nothing else: nothing was flushed, so nothing is vouched for. */
-  async #writeOwners(): Promise<void> {
-    const { metainfo } = this.#options;
-    await this.#resumeFile.write({
-      infoHash: metainfo.infoHash,
-      have: Bitfield.empty(metainfo.pieceCount),
-      files: this.#createdByUs.map((createdByUs) => ({ length: -1, mtimeMs: 0, createdByUs })),
+      files: this.#ledger.entries(),
     });
   }
 }

@@ -98,7 +98,7 @@ export class Transfer implements LinkOwner, WebTaker {
   /** Waits for what is being written, and saves the resume file. */
   async drain(): Promise<void> {
     await Promise.allSettled(this.#stores);
-    if (!this.torrent.isComplete) await this.#saveResume();
+    if (!this.torrent.isComplete) await this.#saveResume({ isLast: true });
   }
 
   async close(): Promise<void> {
@@ -216,11 +216,11 @@ export class Transfer implements LinkOwner, WebTaker {
   }
 
   /** A fault costs only time: what is not vouched for is checked at the next start. */
-  async #saveResume(): Promise<void> {
+  async #saveResume(moment: { isLast?: boolean } = {}): Promise<void> {
     this.#savedAt = this.#host.now();
     this.#hasUnsaved = false;
     try {
-      await this.#storage.saveResume();
+      await this.#storage.saveResume(moment);
     } catch (error) {
       this.#onEvent({ kind: "resumeNotSaved", why: reasonOf(error) });
     }

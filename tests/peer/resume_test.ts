@@ -3,7 +3,7 @@ import { decodeBencode, dictionaryOf, encodeBencode } from "../../lib/bencode.ts
 import { bytesAt } from "../../lib/bencode.ts";
 import { Bitfield } from "../../lib/bitfield.ts";
 import { type InfoHash, parseInfoHash } from "../../lib/ids.ts";
-import { decodeResume, encodeResume, resumeFileName, type ResumeState } from "../../peer/resume.ts";
+import { decodeResume, encodeResume, noFile, resumeFileName, type ResumeState } from "../../peer/resume.ts";
 
 const infoHash = parseInfoHash("0123456789abcdef0123456789abcdef01234567") as InfoHash;
 const other = parseInfoHash("1123456789abcdef0123456789abcdef01234567") as InfoHash;
@@ -12,9 +12,16 @@ function sampleState(): ResumeState {
   const have = Bitfield.empty(13);
   for (const piece of [0, 5, 12]) have.set(piece);
   const files = [
-    { length: 0, mtimeMs: 0, createdByUs: false },
-    { length: 6 * 2 ** 40 + 5, mtimeMs: 1_795_362_528_334, createdByUs: true },
-    { length: -1, mtimeMs: 0, createdByUs: true },
+    { length: 0, mtimeMs: 0, ctimeMs: 0, inode: 0, vouches: true, createdByUs: false },
+    {
+      length: 6 * 2 ** 40 + 5,
+      mtimeMs: 1_795_362_528_334,
+      ctimeMs: 1_795_362_529_000,
+      inode: 2 ** 53 - 1,
+      vouches: false,
+      createdByUs: true,
+    },
+    { ...noFile, vouches: false, createdByUs: true },
   ];
   return { infoHash, have, files };
 }

@@ -5,6 +5,7 @@ import { encodeBencode } from "../../../lib/bencode.ts";
 import { concatBytes } from "../../../lib/bytes.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
 import { decodeMetainfo, type Metainfo } from "../../../lib/metainfo.ts";
+import { destinationState } from "../../../peer/io/destination.ts";
 
 export interface SampleFile {
   readonly path: readonly string[];
@@ -77,6 +78,11 @@ export function makeSample(files: readonly SampleFile[], { length = pieceLength 
       }
     },
   };
+}
+
+/** Waits, a second or so, until another change of the file would show: before that no resume file vouches for it. */
+export async function atRest(path: string): Promise<void> {
+  while (!destinationState(path).isSettled) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** A folder that is removed at the end of the scope. */

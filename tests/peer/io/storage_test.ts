@@ -8,7 +8,7 @@ import { Layout } from "../../../lib/layout.ts";
 import { FileSelection } from "../../../peer/file_selection.ts";
 import { resumeFileName } from "../../../peer/resume.ts";
 import { Storage, type StorageOptions } from "../../../peer/io/storage.ts";
-import { makeSample, pieceLength, type Sample, sampleBytes, TempFolder } from "./sample_torrent.ts";
+import { atRest, makeSample, pieceLength, type Sample, sampleBytes, TempFolder } from "./sample_torrent.ts";
 
 const never = new AbortController().signal;
 const ignore = () => {};
@@ -171,6 +171,7 @@ Deno.test("Storage.check() goes on where another storage stopped, without hashin
   await using scene = await Scene.make(single);
   const first = await scene.openChecked();
   await scene.store(first, [0, 3, 5]);
+  await atRest(scene.pathOf(0));
   await first.saveResume();
   await first.close();
   const second = await scene.open();
@@ -251,6 +252,7 @@ Deno.test("Storage.saveResume() vouches for the pieces that were stored", async 
   await using scene = await Scene.make(single);
   const first = await scene.openChecked();
   await scene.store(first, [2]);
+  await atRest(scene.pathOf(0));
   await first.saveResume();
   await first.close();
   const second = await scene.open();
