@@ -119,6 +119,11 @@ export function partFileName(torrent: { name: string; infoHash: InfoHash }): str
   return hiddenName(torrent, "localbt-parts");
 }
 
+/** The name of the file that keeps a second download of it out of the folder. @param name as above */
+export function lockFileName(torrent: { name: string; infoHash: InfoHash }): string {
+  return hiddenName(torrent, "localbt-lock");
+}
+
 function hiddenName({ name, infoHash }: { name: string; infoHash: InfoHash }, ending: string): string {
   const encoder = new TextEncoder();
   let stem = "";

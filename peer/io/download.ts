@@ -19,6 +19,9 @@ const lookMs = 100;
 /** Milliseconds between two `progress` events. */
 const eventMs = 1_000;
 
+/** Milliseconds that the disk may take at the end without a word. */
+const slowDiskMs = 1_500;
+
 /** A download under way, and what is said about it. */
 export class Download {
   readonly transfer: Transfer;
@@ -27,6 +30,8 @@ export class Download {
   readonly #storage: Storage;
   readonly #startedAt: number;
   readonly #report: PeerReport;
+  /** All is there, verified, and on the disk itself. */
+  isWhole = false;
   readonly #ended = Promise.withResolvers<void>();
   readonly #path: string;
 
@@ -74,8 +79,15 @@ export class Download {
     if (this.transfer.torrent.isComplete) this.transfer.settle();
   }
 
-  /** Waits for the last piece; returns early when the person stops it. @throws UserError (5) when nothing comes */
-  async finish({ timeoutMs }: { timeoutMs: number | undefined }): Promise<void> {
+  /**
+   * Waits for the last piece; returns early when the person stops it.
+   *
+   * @param whenWhole what is still to be done before anybody hears that all is there
+   * @throws UserError (5) when nothing comes
+   */
+  async finish(
+    { timeoutMs, whenWhole }: { timeoutMs: number | undefined; whenWhole: () => Promise<void> },
+  ): Promise<void> {
     const progress = new ProgressLine(this.#context);
     const looking = setInterval(() => this.#look(progress, timeoutMs), lookMs);
     const onStop = () => this.#ended.resolve();
@@ -89,8 +101,9 @@ export class Download {
       this.#show(progress);
       progress.finish();
     }
-    if (this.transfer.torrent.isComplete) this.#tellDone();
-    else this.#context.log("stopped; the same command goes on from here");
+    if (!this.isWhole) return this.#context.log("stopped; the same command goes on from here");
+    await whenWhole();
+    this.#tellDone();
   }
 
   async seed(bounds: SeedingBounds): Promise<void> {
@@ -109,8 +122,10 @@ export class Download {
   }
 
   #onEvent(event: TransferEvent): void {
-    if (event.kind === "complete") this.#ended.resolve();
-    else if (event.kind === "failed") this.#ended.reject(event.error);
+    if (event.kind === "complete") {
+      this.isWhole = true;
+      this.#ended.resolve();
+    } else if (event.kind === "failed") this.#ended.reject(event.error);
     else if (event.kind === "pieceDone") this.#context.event("piece", { piece: event.piece });
     else this.#report.tell(event);
     if (event.kind === "diskPaused") this.#diskFault = event.error;
@@ -121,6 +136,7 @@ export class Download {
   #diskFault: unknown;
   #movedBytes = 0;
   #movedAt = -Infinity;
+  #completeAt: number | undefined;
   #eventAt = -Infinity;
 
   #look(progress: ProgressLine, timeoutMs: number | undefined): void {
@@ -130,8 +146,18 @@ export class Download {
       this.#movedBytes = downloadedBytes;
       this.#movedAt = now;
     }
-    if (timeoutMs !== undefined && now - this.#movedAt >= timeoutMs) this.#giveUp(timeoutMs);
+    if (this.transfer.torrent.isComplete) this.#awaitDisk(now);
+    else if (timeoutMs !== undefined && now - this.#movedAt >= timeoutMs) this.#giveUp(timeoutMs);
     this.#show(progress);
+  }
+
+  /** A slow disk may need long for what memory took at once: whoever waits should know. */
+  #awaitDisk(now: number): void {
+    if (this.#completeAt === undefined) this.#completeAt = now;
+    else if (now - this.#completeAt >= slowDiskMs) {
+      this.#completeAt = Infinity;
+      this.#context.log("all is here and verified; waiting until the disk has written it");
+    }
   }
 
   #giveUp(timeoutMs: number): void {

@@ -20,6 +20,7 @@ import type { Magnet } from "../../lib/magnet.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Download } from "./download.ts";
+import { DownloadLock } from "./download_lock.ts";
 import { chooseFiles, parseFileWish } from "./file_choice.ts";
 import { fetchMagnet, findLinkPeers, readMagnet } from "./magnet_source.ts";
 import { MetadataFile } from "./metadata_file.ts";
@@ -94,6 +95,7 @@ export async function fetchTorrent(
   const bounds: SeedingBounds = { seedTimeMs: values.seedTime, seedRatio: values.seedRatio };
   const seedsAfter = values.seed || bounds.seedTimeMs !== undefined || bounds.seedRatio !== undefined;
   const session = new Session({ context, ...values });
+  let lock: DownloadLock | undefined;
   try {
     const magnet = "magnet" in source ? source.magnet : undefined;
     const kept = magnet && new MetadataFile({ directory: values.output, infoHash: magnet.infoHash });
@@ -102,6 +104,7 @@ export async function fetchTorrent(
       : await fetchMagnet(context, session, { ...source, peers: endpoints, timeoutMs: values.timeout, kept: kept! });
     if (torrent === undefined) return ExitCode.done; // the person stopped it
     const selection = chooseFiles(torrent.metainfo, { wish, selectOnly: magnet?.selectOnly });
+    lock = DownloadLock.take(torrent.metainfo, values.output);
     const download = await Download.begin(
       context,
       session,
@@ -116,14 +119,20 @@ export async function fetchTorrent(
     context.log(
       `when all is there it ${seedsAfter ? `goes on seeding ${describeSeedingEnd(bounds)}` : "ends"}`,
     );
-    await download.finish({ timeoutMs: values.timeout });
-    if (download.transfer.torrent.isComplete) await kept?.remove();
+    await download.finish({
+      timeoutMs: values.timeout,
+      whenWhole: async () => {
+        await new MetadataFile({ directory: values.output, infoHash: torrent.metainfo.infoHash }).remove();
+        lock?.release();
+      },
+    });
     if (!context.stop.aborted && seedsAfter) await download.seed(bounds);
   } catch (error) {
     if (error instanceof UserError) context.event("error", { message: error.message, exitCode: error.exitCode });
     throw error;
   } finally {
     await session.close();
+    lock?.release();
   }
   return ExitCode.done;
 }

@@ -84,14 +84,19 @@ export class FileLedger {
     for (const folder of folders) await flushFolder(folder);
   }
 
-  /** Waits, about a second at most, until the files can be vouched for, where to hash them again would cost more. */
-  async settle(): Promise<void> {
+  /**
+   * Waits, about a second at most, until the files can be vouched for, where to hash them again would cost more.
+   *
+   * @returns whether more can be vouched for than before
+   */
+  async settle(): Promise<boolean> {
     const files = [...this.#unsettled].map((fileIndex) => this.#states[fileIndex]);
-    if (files.reduce((sum, { allocated }) => sum + allocated, 0) < bytesWorthSettling) return;
+    if (files.reduce((sum, { allocated }) => sum + allocated, 0) < bytesWorthSettling) return false;
     const waitMs = Math.max(...files.map(settlesAt)) - Date.now();
-    // A clock that runs ahead of ours, on another machine, is not waited for.
-    if (waitMs <= settleMsMax) await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
+    if (waitMs > settleMsMax) return false; // the clock of another machine runs ahead of ours
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
     for (const fileIndex of [...this.#unsettled]) this.#lookAt(fileIndex);
+    return true;
   }
 
   /** Wanted files that are not as we left them: what others did to a file between two of our writes does not show. */

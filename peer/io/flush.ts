@@ -46,3 +46,10 @@ export async function flushFolder(path: string): Promise<void> {
     // At worst a file is missing after a power cut, and is fetched again.
   }
 }
+
+/** Makes these bytes all that the file holds, and puts them on the disk itself. */
+export async function writeFlushed(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  await file.truncate();
+  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+  await file.sync();
+}

@@ -4,12 +4,11 @@
  * What it says and when that may be believed is peer/resume.ts's matter.
  */
 import { join, resolve } from "node:path";
-import type { Bytes } from "../../lib/bytes.ts";
 import { diskError, isAbsence } from "../../lib/io/disk_error.ts";
 import { resumeBytesMax } from "../../lib/limits/disk.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import { decodeResume, encodeResume, resumeFileName, type ResumeState } from "../resume.ts";
-import { flushFolder } from "./flush.ts";
+import { flushFolder, writeFlushed } from "./flush.ts";
 
 export class ResumeFile {
   readonly #metainfo: Metainfo;
@@ -45,7 +44,10 @@ export class ResumeFile {
     const temporary = `${this.path}.tmp`;
     try {
       await removeIfThere(temporary);
-      await writeFlushed(temporary, encodeResume(state));
+      {
+        using file = await Deno.open(temporary, { write: true, createNew: true });
+        await writeFlushed(file, encodeResume(state));
+      }
       await Deno.rename(temporary, this.path);
     } catch (error) {
       await removeIfThere(temporary).catch(() => {}); // what matters is why it could not be written
@@ -63,12 +65,6 @@ export class ResumeFile {
       throw diskError("remove", this.path, error);
     }
   }
-}
-
-async function writeFlushed(path: string, bytes: Bytes): Promise<void> {
-  using file = await Deno.open(path, { write: true, createNew: true });
-  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
-  await file.sync();
 }
 
 async function removeIfThere(path: string): Promise<void> {

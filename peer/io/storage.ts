@@ -296,8 +296,8 @@ export class Storage {
     // What is in `have` now was written before the flush begins; what comes meanwhile is for the next time.
     const have = this.have.clone();
     await this.#ledger.flush();
-    if (isLast) await this.#ledger.settle();
     await this.#writeResume(have);
+    if (isLast && await this.#ledger.settle()) await this.#writeResume(have);
   }
 
   /** What the part file holds is not vouched for: it is checked at each start. */

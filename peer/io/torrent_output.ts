@@ -1,7 +1,10 @@
 /** Where `create` writes: looked at before the work, replaced as a whole after it. */
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { basename, dirname, join } from "node:path";
 import { UserError } from "../../lib/errors.ts";
+import { ClaimedFile } from "../../lib/io/claimed_file.ts";
 import { diskError, isAbsence } from "../../lib/io/disk_error.ts";
+import { flushFolder, writeFlushed } from "./flush.ts";
 
 export class TorrentOutput {
   /** The file; undefined for stdout. */
@@ -35,19 +38,26 @@ export class TorrentOutput {
     return output;
   }
 
-  /** Writes the file through a temporary one, so that it is there whole or not at all. Rejects with UserError. */
+  /**
+   * Writes the file under another name and gives it its own when it is whole and on the disk itself, so that it is there
+   * whole or not at all, whenever the power goes. Rejects with UserError.
+   */
   async write(bytes: Uint8Array): Promise<void> {
     if (this.path === undefined) throw new Error("stdout is not written here");
-    const temporary = `${this.path}.${Deno.pid}.tmp`;
+    let unfinished: ClaimedFile | undefined;
     try {
-      await Deno.writeFile(temporary, bytes, { createNew: true });
+      unfinished = ClaimedFile.claim(unfinishedPath(this.path));
+      if (unfinished === undefined) throw new UserError(`write ${this.path}`, "another localbt is writing it just now");
+      await writeFlushed(unfinished.file, bytes);
       // Somebody may have made it while we hashed.
       await this.#refuseOverwriting();
-      await Deno.rename(temporary, this.path);
+      await Deno.rename(unfinished.path, this.path);
+      unfinished.release();
     } catch (error) {
-      await Deno.remove(temporary).catch(() => {});
+      unfinished?.remove();
       throw diskError("write", this.path, error);
     }
+    await flushFolder(dirname(this.path));
   }
 
   async #refuseOverwriting(): Promise<void> {
@@ -59,6 +69,12 @@ export class TorrentOutput {
       throw new UserError(`write ${path}`, "it exists already", { hint: "give --force to overwrite it" });
     }
   }
+}
+
+/** Beside the file, hidden, and short whatever its name. */
+function unfinishedPath(path: string): string {
+  const id = createHash("sha1").update(basename(path)).digest("hex").slice(0, 16);
+  return join(dirname(path), `.${id}.localbt-new`);
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {

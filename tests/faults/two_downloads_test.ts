@@ -1,0 +1,25 @@
+/** Two downloads of one torrent into one folder, and what a killed one leaves of its claim to it. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { makeShare, seedShare, startDownload } from "../e2e/swarm.ts";
+import { eventOf } from "../interop/localbt.ts";
+import { assertHoldsPayload, singleFile } from "../interop/payload.ts";
+import { Scene } from "../interop/scene.ts";
+
+Deno.test("a second download into the same folder says that one is at work there; a killed one keeps nobody out", async () => {
+  await using scene = await Scene.open();
+  const share = makeShare(scene, singleFile(3 * 2 ** 20, 65_536));
+  const seeder = await seedShare(scene, share, ["--upload-limit", "1M"]);
+  const target = scene.newFolder("target");
+  const start = () => startDownload(scene, share.torrent, target, ["--peer", seeder.endpoint]);
+  const first = start();
+  await eventOf(first, "piece", 20_000);
+  const second = start();
+  assertEquals((await second.exit(20_000)).code, 1);
+  assertMatch(second.text("stderr"), /another localbt is downloading it to that folder\n.*-o/);
+  first.signal("SIGKILL");
+  await first.exit(5_000);
+  const third = start();
+  assertEquals((await third.exit(30_000)).code, 0, third.text());
+  assertHoldsPayload(share.payload, target);
+  assertEquals(Array.from(Deno.readDirSync(target), ({ name }) => name), [share.payload.name]);
+});
