@@ -50,7 +50,7 @@ export class Availability {
     const piece = this.#pieceOf(index);
     if (!session.has.set(piece)) return;
     this.#picker.increase(piece);
-    if (!this.#isCounted(session)) this.#picker.countPeer(session.has, -1);
+    if (!this.isCounted(session)) this.#picker.countPeer(session.has, -1);
     if (this.#table.isLacking(piece)) session.wantedCount++;
     this.#updateInterest(session);
   }
@@ -58,7 +58,7 @@ export class Availability {
   /** The peer has lost a piece (BEP 54). Returns it if the peer had it. @throws ProtocolError when there is no such piece */
   onDontHave(session: PeerSession, index: number): PieceIndex | undefined {
     const piece = this.#pieceOf(index);
-    const wasCounted = this.#isCounted(session);
+    const wasCounted = this.isCounted(session);
     if (!session.has.clear(piece)) return undefined;
     this.#shrunk.add(session);
     if (wasCounted) this.#picker.decrease(piece);
@@ -71,7 +71,7 @@ export class Availability {
 
   /** The peer said at once what it has. */
   onAllPieces(session: PeerSession): void {
-    if (this.#isCounted(session)) this.#picker.countPeer(session.has, 1);
+    if (this.isCounted(session)) this.#picker.countPeer(session.has, 1);
     session.wantedCount = 0;
     for (let piece = 0; piece < session.has.length; piece++) {
       if (session.has.has(piece) && this.#table.isLacking(piece as PieceIndex)) session.wantedCount++;
@@ -103,11 +103,12 @@ export class Availability {
 
   /** The peer is gone. */
   onGone(session: PeerSession): void {
-    if (this.#isCounted(session)) this.#picker.countPeer(session.has, -1);
+    if (this.isCounted(session)) this.#picker.countPeer(session.has, -1);
     this.#shrunk.delete(session);
   }
 
-  #isCounted(session: PeerSession): boolean {
+  /** Whether the picker counts what the peer has: those that have everything change no order. */
+  isCounted(session: PeerSession): boolean {
     return !session.has.isFull || this.#shrunk.has(session);
   }
 

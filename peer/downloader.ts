@@ -136,7 +136,8 @@ export class Downloader {
     session.unwantedBytes = Math.max(0, session.unwantedBytes - bytes.length);
     this.meter.add(bytes.length, now);
     const active = this.#table.active(piece);
-    if (active === undefined || active.isReceived(block) || this.#isStopped) return;
+    if (active === undefined || active.isReceived(block)) return;
+    if (this.#isStopped) return this.#release(session, piece, block);
     this.#take(active, block, bytes, session.connection);
   }
 
@@ -163,8 +164,8 @@ export class Downloader {
 
   /** The source delivers a block that it was asked for, which may have come from elsewhere since. */
   deliver(active: ActivePiece, block: number, bytes: Uint8Array, source: ConnectionId): void {
-    if (this.#isStopped || this.#table.active(active.piece) !== active) return;
-    if (active.isReceived(block)) this.#table.released(active, block);
+    if (this.#table.active(active.piece) !== active) return;
+    if (this.#isStopped || active.isReceived(block)) this.#table.released(active, block);
     else this.#take(active, block, bytes, source);
   }
 

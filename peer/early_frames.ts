@@ -6,7 +6,14 @@
 import { type Bytes, readUint32, writeUint32 } from "../lib/bytes.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import { earlyBytesMax } from "../lib/limits/wire.ts";
+import { ownExtensionIds } from "../lib/wire/extended.ts";
 import type { FrameSink } from "../lib/wire/frame.ts";
+import type { Message } from "../lib/wire/message.ts";
+
+/** Whether it means the same whether the torrent is known or not; that a piece was lost is to come after its `have`. */
+export function isTimeless(message: Message): boolean {
+  return message.kind === "keepAlive" || (message.kind === "extended" && message.id !== ownExtensionIds.lt_donthave);
+}
 
 export class EarlyFrames {
   #bytes: Bytes = new Uint8Array(0);

@@ -47,6 +47,11 @@ export class PeerPool {
     return this.#peers.size;
   }
 
+  /** Addresses that are being dialled. */
+  get dialingCount(): number {
+    return this.#dialingCount;
+  }
+
   /** An address is being dialled, or was not yet. */
   get hasUntried(): boolean {
     for (const { state, failureCount } of this.#peers.values()) {

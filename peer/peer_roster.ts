@@ -85,6 +85,11 @@ export class PeerRoster {
     return count;
   }
 
+  /** Addresses that are known, and of these being dialled. */
+  get addressCounts(): { readonly known: number; readonly dialing: number } {
+    return { known: this.#pool.count, dialing: this.#pool.dialingCount };
+  }
+
   /** An address is being dialled, or was not yet. */
   get hasUntried(): boolean {
     return this.#pool.hasUntried;
@@ -146,7 +151,9 @@ export class PeerRoster {
     if (session.listenEndpoint !== undefined) this.#pool.connected(session.listenEndpoint);
   }
 
+  /** Closes the connection, once: what was read together with the reason may be a reason too. */
   close(session: PeerSession, why: string, now: number): void {
+    if (!this.sessions.has(session.connection)) return;
     this.#owner.emit({ kind: "close", connection: session.connection, why });
     this.forget(session, why, now);
   }

@@ -24,8 +24,9 @@ import { FrameReader } from "../lib/wire/frame.ts";
 import { decodeHandshake, encodeHandshake, type Handshake } from "../lib/wire/handshake.ts";
 import type { BatchMemory } from "../lib/wire/batch_memory.ts";
 import { decodeMessage, type Message, MessageId } from "../lib/wire/message.ts";
+import { encodeDontHave } from "../lib/wire/partial_seed.ts";
 import { MessageWriter } from "../lib/wire/message_writer.ts";
-import { EarlyFrames } from "./early_frames.ts";
+import { EarlyFrames, isTimeless } from "./early_frames.ts";
 import type { ConnectionId } from "./events.ts";
 import type { ActivePiece } from "./piece_table.ts";
 import { RequestWindow } from "./request_window.ts";
@@ -39,8 +40,6 @@ export interface SessionSink {
 
 /** Ids of messages that only peers with the fast extension may send. */
 const fastKinds: ReadonlySet<Message["kind"]> = new Set(["suggest", "haveAll", "haveNone", "reject", "allowedFast"]);
-/** Messages that mean the same whether the torrent is known or not. */
-const timelessKinds: ReadonlySet<Message["kind"]> = new Set(["keepAlive", "extended"]);
 const extensionNames = Object.keys(ownExtensionIds) as ExtensionName[];
 
 export class PeerSession {
@@ -109,6 +108,8 @@ export class PeerSession {
   #supportsFast = false;
   #supportsExtensions = false;
   #isFirstOfPieces = true;
+  /** Pieces that we lost before the peer said whether it wants to hear of that (BEP 54). */
+  readonly #untoldLosses = new Set<number>();
 
   constructor(
     { connection, endpoint, isOutgoing, pieceCount, now, unflushed, memory }: {
@@ -210,7 +211,7 @@ export class PeerSession {
     { start, end, sink }: { start: number; end: number; sink: SessionSink },
   ): void {
     const message = decodeMessage(buffer, start, end);
-    if (timelessKinds.has(message.kind)) this.#onMessage(message, sink);
+    if (isTimeless(message)) this.#onMessage(message, sink);
     else (this.#early ??= new EarlyFrames()).push(buffer, start, end);
   }
 
@@ -277,6 +278,9 @@ export class PeerSession {
       const id = handshake.extensionIds.get(name);
       if (id !== undefined) this.#theirIds.set(name, id);
     }
+    if (!this.speaks("lt_donthave")) return;
+    for (const piece of this.#untoldLosses) this.sendDontHave(piece);
+    this.#untoldLosses.clear();
   }
 
   /** Whether the peer wants to receive messages of the extension. */
@@ -327,7 +331,14 @@ export class PeerSession {
   }
 
   sendHave(piece: number): void {
+    this.#untoldLosses.delete(piece);
     this.#outbox.piece(MessageId.have, piece);
+  }
+
+  /** We lost a piece; told at once, or as soon as the peer says that it wants to know (BEP 54). */
+  sendDontHave(piece: number): void {
+    if (this.speaks("lt_donthave")) this.sendExtended("lt_donthave", encodeDontHave(piece));
+    else this.#untoldLosses.add(piece);
   }
 
   /** What we have, to a peer that was told already that it is nothing. */

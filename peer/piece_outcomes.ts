@@ -3,7 +3,6 @@
  *
  * Keeps nothing itself; that all which is wanted is there is for Torrent to act upon.
  */
-import { encodeDontHave } from "../lib/wire/partial_seed.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Availability } from "./availability.ts";
 import type { DiskPause } from "./disk_pause.ts";
@@ -77,7 +76,7 @@ export class PieceOutcomes {
       table.lost(piece);
       if (table.isWanted(piece) && !availability.wantsNothing) downloader.onLost(piece);
       for (const session of roster.established) {
-        session.sendExtended("lt_donthave", encodeDontHave(piece));
+        session.sendDontHave(piece);
         availability.onLost(session, piece);
       }
     }

@@ -145,6 +145,10 @@ export class PieceTable {
     return this.#states[piece] === stateMissing;
   }
 
+  isChecking(piece: PieceIndex): boolean {
+    return this.#states[piece] === stateChecking;
+  }
+
   /** Wanted and missing: to be begun. */
   isToFetch(piece: PieceIndex): boolean {
     return this.isMissing(piece) && this.isWanted(piece);
@@ -163,6 +167,16 @@ export class PieceTable {
   /** The pieces among them with blocks that nobody is asked for. */
   openPieces(): IterableIterator<ActivePiece> {
     return this.#open.values();
+  }
+
+  /** All pieces that are being checked and written. */
+  checkingPieces(): IterableIterator<ActivePiece> {
+    return this.#checking.values();
+  }
+
+  /** Memory that no piece is in, to be used by the next. */
+  get spareBuffers(): readonly Bytes[] {
+    return this.#spareBuffers;
   }
 
   /** Whether the memory for one more piece may be taken. */

@@ -30,6 +30,16 @@ export class RequestWindow {
     this.#peerQueueMax = Math.max(1, value - 2);
   }
 
+  /** Requests that may be in flight to this peer. */
+  get peerQueueMax(): number {
+    return this.#peerQueueMax;
+  }
+
+  /** The requests under way, the oldest first. */
+  keys(): IterableIterator<BlockKey> {
+    return this.#sentAt.keys();
+  }
+
   get count(): number {
     return this.#sentAt.size;
   }

@@ -24,6 +24,7 @@ import { PieceOutcomes } from "./piece_outcomes.ts";
 import { PiecePicker } from "./piece_picker.ts";
 import { PieceTable } from "./piece_table.ts";
 import type { TorrentOptions } from "./torrent_options.ts";
+import type { TorrentView } from "./torrent_view.ts";
 import { gatherStats, type TransferStats } from "./transfer_stats.ts";
 import { Uploader } from "./uploader.ts";
 import { WebSeeds } from "./web_seeds.ts";
@@ -37,6 +38,7 @@ export class Torrent {
   readonly infoHash: InfoHash;
   readonly #options: TorrentOptions;
   readonly #table: PieceTable;
+  readonly #picker: PiecePicker;
   readonly #availability: Availability;
   readonly #downloader: Downloader;
   readonly #pause: DiskPause;
@@ -59,7 +61,7 @@ export class Torrent {
     this.#announcer = options.announcer;
     const { layout, have, random, strategy } = options;
     this.#table = new PieceTable(layout, have, options.selection);
-    const picker = new PiecePicker({
+    const picker = this.#picker = new PiecePicker({
       pieceCount: layout.pieceCount,
       strategy,
       random,
@@ -148,6 +150,17 @@ export class Torrent {
   stats(now: number): TransferStats {
     const [table, downloader, uploader] = [this.#table, this.#downloader, this.#uploader];
     return gatherStats({ table, downloader, uploader, roster: this.#roster, webSeeds: this.#webSeeds }, now);
+  }
+
+  /** What says how it stands, to look at. */
+  get view(): TorrentView {
+    return {
+      table: this.#table,
+      picker: this.#picker,
+      availability: this.#availability,
+      sessions: this.#roster.sessions,
+      addressCounts: this.#roster.addressCounts,
+    };
   }
 
   /** What the trackers said last. */

@@ -233,3 +233,16 @@ Deno.test("Torrent writes nothing more after the disk refused a piece, and asks 
   assertEquals(peer.heardOf("request").length, askedBefore);
   assertEquals(peer.isClosed, false);
 });
+
+Deno.test("Torrent that takes nothing more counts off what still comes of what it had asked for", () => {
+  const stage = new TorrentStage(content);
+  stage.isDiskAutomatic = false;
+  const peer = stage.joinSeed();
+  const [{ piece: first }] = peer.openRequests;
+  for (const range of peer.openRequests) if (range.piece === first) peer.sayBlock(range);
+  const [{ piece }] = stage.effectsOf("storePiece");
+  stage.apply({ kind: "storeFailed", piece, error: new Error("the disk is full") });
+  for (const range of peer.openRequests) if (range.piece !== first) peer.sayBlock(range);
+  assertEquals(peer.session!.requests.count, 0);
+  assertEquals([...stage.torrent.view.table.activePieces()].length, 0, "pieces that nobody is asked for are missing");
+});

@@ -1,4 +1,7 @@
-/** Things to do at moments of a virtual clock, the earliest first and those of one moment in the order they came. */
+/**
+ * Things to do at moments of a virtual clock, the earliest first and those of one moment in the order they came, or in any
+ * other that is wanted.
+ */
 
 interface Entry {
   readonly at: number;
@@ -9,7 +12,13 @@ interface Entry {
 export class EventQueue {
   /** A binary heap. */
   readonly #heap: Entry[] = [];
-  #order = 0;
+  readonly #orderOf: () => number;
+  #count = 0;
+
+  /** @param orderOf draws the order of what happens at the same moment; no two may be the same */
+  constructor(orderOf?: () => number) {
+    this.#orderOf = orderOf ?? (() => this.#count++);
+  }
 
   /** When the next thing happens; Infinity if nothing does. */
   get nextAt(): number {
@@ -18,7 +27,7 @@ export class EventQueue {
 
   add(at: number, run: () => void): void {
     const heap = this.#heap;
-    heap.push({ at, order: this.#order++, run });
+    heap.push({ at, order: this.#orderOf(), run });
     for (let child = heap.length - 1; child > 0;) {
       const parent = (child - 1) >> 1;
       if (!isBefore(heap[child], heap[parent])) break;

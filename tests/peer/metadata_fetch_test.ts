@@ -17,6 +17,7 @@ import {
 } from "../../lib/limits/wire.ts";
 import { decodeExtensionHandshake } from "../../lib/wire/extended.ts";
 import { MessageId } from "../../lib/wire/message.ts";
+import { encodeDontHave } from "../../lib/wire/partial_seed.ts";
 import { encodePexMessage } from "../../lib/wire/ut_pex.ts";
 import { encodeMetadataData, encodeMetadataRequest } from "../../lib/wire/ut_metadata.ts";
 import { FetchStage, makeInfo, spoil } from "./fetch_stage.ts";
@@ -345,6 +346,16 @@ Deno.test("Torrent greets a peer of the fetch that has not said its handshake ye
   stage.handOver({ have: somePieces() });
   late.sayHandshake();
   assertEquals(late.heard.map(({ kind }) => kind).slice(0, 2), ["extended", "bitfield"]);
+});
+
+Deno.test("Torrent believes that a peer of the fetch lost a piece after it had said that it has it (BEP 54)", () => {
+  const stage = new FetchStage();
+  const peer = stage.join();
+  peer.say((out) => (out.piece(MessageId.have, 1), out.piece(MessageId.have, 2)));
+  peer.sayExtended("lt_donthave", encodeDontHave(1));
+  stage.serve(peer);
+  stage.handOver();
+  assertEquals([1, 2].map((piece) => peer.session!.has.has(piece)), [false, true]);
 });
 
 Deno.test("Torrent drops a peer of the fetch whose early words do not fit the torrent", () => {

@@ -91,6 +91,17 @@ Deno.test("Torrent tells those who understand it that a piece is lost, and rejec
   assertEquals([other.heardOf("reject").length, other.heardOf("piece").length], [1, 0]);
 });
 
+Deno.test("Torrent tells of a loss later to who connects before it and says only then what it understands", () => {
+  const stage = new TorrentStage(content, { have: bitfieldOf(" ***"), selection });
+  const peer = stage.join({ supportsExtensions: true });
+  const lost = [1, 2].map((piece) => content.layout.toPieceIndex(piece)!);
+  stage.apply({ kind: "readFailed", connection: peer.connection, ranges: [], lost, why: "gone" });
+  peer.sayExtensions({ lt_donthave: 9 });
+  assertEquals(peer.heardExtended(9), [encodeDontHave(1), encodeDontHave(2)]);
+  peer.sayExtensions({ lt_donthave: 9 });
+  assertEquals(peer.heardExtended(9).length, 2);
+});
+
 Deno.test("Torrent asks another for what a peer has lost, and this one no more", () => {
   const stage = new TorrentStage(content, { selection });
   const first = joinExtended(stage, Bitfield.full(4));

@@ -215,6 +215,14 @@ Deno.test("Torrent ignores inputs about connections that are gone", () => {
   assertEquals(stage.torrent.mayRead(connection), true);
 });
 
+Deno.test("Torrent closes a connection once, whatever else is wrong with what was read", () => {
+  const stage = new TorrentStage(content, { have: Bitfield.full(11) });
+  const peer = stage.join({ supportsFast: true });
+  // A seed is of no use to a seed, and no message is that long.
+  peer.say((out) => (out.bare(MessageId.haveAll), out.bytes(new Uint8Array(4).fill(0x7f))));
+  assertEquals(stage.effectsOf("close").map(({ why }) => why), ["neither wants anything"]);
+});
+
 Deno.test("Torrent never throws whatever a peer sends: it closes that one connection", () => {
   const script = new TorrentStage(content);
   const recorder = script.joinSeed();

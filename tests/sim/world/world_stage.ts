@@ -1,0 +1,21 @@
+/** What those who live in a simulated world can see of it. */
+import type { Effect, Input } from "../../../peer/events.ts";
+import type { WorldContent } from "./content.ts";
+import type { Luck } from "./luck.ts";
+import type { Network } from "./network.ts";
+import type { Program } from "./program.ts";
+import type { Trace } from "./trace.ts";
+import type { TrackerHost } from "./tracker_host.ts";
+
+export interface WorldStage {
+  readonly content: WorldContent;
+  readonly luck: Luck;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly trackers: readonly TrackerHost[];
+  /** Whether a crash falls on this very moment; the program is dead then. */
+  isStruck(program: Program): boolean;
+  /** A core took an input in, and its effects are performed. */
+  afterStep(program: Program, input: Input): void;
+  onBanned(program: Program, effect: Extract<Effect, { kind: "peerBanned" }>): void;
+}
