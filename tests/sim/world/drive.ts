@@ -7,7 +7,8 @@
 import { Bitfield } from "../../../lib/bitfield.ts";
 import { type Bytes, equalBytes } from "../../../lib/bytes.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
-import type { FileState } from "../../../peer/io/destination.ts";
+import { settlesAt } from "../../../peer/piece_check.ts";
+import { type FileState, noFile } from "../../../peer/resume.ts";
 import { bytesOf, type WorldContent } from "./content.ts";
 import type { Luck } from "./luck.ts";
 
@@ -15,12 +16,16 @@ interface Write {
   readonly offset: number;
   readonly bytes: Bytes;
   readonly mtimeMs: number;
+  readonly ctimeMs: number;
 }
 
 interface Version {
   /** -1 when it is not there. */
   length: number;
   mtimeMs: number;
+  /** Of the file itself; systems tell whole seconds. */
+  ctimeMs: number;
+  inode: number;
   readonly bytes: Bytes;
 }
 
@@ -49,6 +54,7 @@ export class Drive {
   /** Every resume file that ever was: one may come back from a backup. */
   readonly oldResumes: Bytes[] = [];
   #durableResume: Bytes | undefined;
+  #nextInode = 1;
   readonly #content: WorldContent;
   readonly #luck: Luck;
   readonly #now: () => number;
@@ -63,8 +69,8 @@ export class Drive {
     this.#granuleMs = luck.pick(1, 4, 2_000);
     this.right = Bitfield.empty(content.metainfo.pieceCount);
     this.#files = content.metainfo.files.map(({ length }) => ({
-      seen: { length: -1, mtimeMs: 0, bytes: new Uint8Array(length) },
-      durable: { length: -1, mtimeMs: 0, bytes: new Uint8Array(length) },
+      seen: { ...noFile, bytes: new Uint8Array(length) },
+      durable: { ...noFile, bytes: new Uint8Array(length) },
       writes: [],
     }));
   }
@@ -76,7 +82,14 @@ export class Drive {
   }
 
   get states(): FileState[] {
-    return this.#files.map(({ seen: { length, mtimeMs } }) => ({ length, mtimeMs, allocated: Math.max(0, length) }));
+    return this.#files.map((_, fileIndex) => this.stateOf(fileIndex));
+  }
+
+  stateOf(fileIndex: number): FileState {
+    const { length, mtimeMs, ctimeMs, inode } = this.#files[fileIndex].seen;
+    if (length < 0) return { ...noFile, allocated: 0, isSettled: true };
+    const stamp = { length, mtimeMs, ctimeMs: Math.floor(ctimeMs / 1_000) * 1_000, inode };
+    return { ...stamp, allocated: length, isSettled: this.#clock() >= settlesAt(stamp) };
   }
 
   /** Undefined for what somebody spoiled: that a program finds out about such bytes is for the tests of real disks. */
@@ -103,7 +116,8 @@ export class Drive {
       const written = isTorn ? bytes.subarray(0, this.#luck.below(length + 1)) : bytes;
       if (isTorn && written.length === 0) continue;
       const file = this.#files[fileIndex];
-      const write = { offset: fileOffset, bytes: written, mtimeMs: this.#mtime() };
+      const write = { offset: fileOffset, bytes: written, mtimeMs: this.#mtime(), ctimeMs: this.#clock() };
+      if (file.seen.length < 0) file.seen.inode = this.#nextInode++;
       apply(file.seen, write);
       file.writes.push(write);
     }
@@ -113,13 +127,12 @@ export class Drive {
   /** Begins to flush a file; what it returns is called at the end of that, if it comes to it. */
   flush(fileIndex: number): () => void {
     const { seen, durable, writes } = this.#files[fileIndex];
-    const { length, mtimeMs } = seen;
+    const { length, mtimeMs, ctimeMs, inode } = seen;
     const bytes = seen.bytes.slice();
     const count = writes.length;
     return () => {
       durable.bytes.set(bytes);
-      durable.length = length;
-      durable.mtimeMs = mtimeMs;
+      Object.assign(durable, { length, mtimeMs, ctimeMs, inode });
       writes.splice(0, count);
     };
   }
@@ -139,12 +152,12 @@ export class Drive {
       for (const write of writes.splice(0)) {
         const manner = this.#luck.next();
         if (manner < 0.4) continue;
+        if (durable.length < 0) durable.inode = seen.inode;
         apply(durable, manner < 0.7 ? write : this.#tear(write));
-        if (this.#luck.chance(0.5)) durable.mtimeMs = write.mtimeMs;
       }
+      const { length, mtimeMs, ctimeMs, inode } = durable;
       seen.bytes.set(durable.bytes);
-      seen.length = durable.length;
-      seen.mtimeMs = durable.mtimeMs;
+      Object.assign(seen, { length, mtimeMs, ctimeMs, inode });
     }
     if (this.#luck.chance(0.5)) this.resume = this.#durableResume;
     else this.#durableResume = this.resume;
@@ -162,7 +175,8 @@ export class Drive {
     if (seen.length <= 0) return undefined;
     seen.length = this.#luck.chance(0.3) ? -1 : this.#luck.below(seen.length);
     seen.bytes.fill(0, Math.max(0, seen.length));
-    seen.mtimeMs = this.#mtime() + this.#granuleMs; // later than whatever the program did
+    seen.mtimeMs = this.#mtime();
+    seen.ctimeMs = this.#clock();
     const pieces = this.#content.metainfo.layout.piecesOfFile(fileIndex)!;
     const before = this.right.clone();
     this.#look(this.#allPieces().slice(pieces.first, pieces.last + 1));
@@ -175,16 +189,21 @@ export class Drive {
     return Array.from({ length: this.right.length }, (_, piece) => piece as PieceIndex);
   }
 
-  #tear({ offset, bytes, mtimeMs }: Write): Write {
+  #tear({ bytes, ...write }: Write): Write {
     const torn = bytes.slice();
     for (let at = 0; at < torn.length; at += sectorBytes) {
       if (this.#luck.chance(0.5)) torn.fill(0, at, at + sectorBytes);
     }
-    return { offset, bytes: torn, mtimeMs };
+    return { ...write, bytes: torn };
   }
 
   #mtime(): number {
-    return Math.floor((epochMs + this.#now()) / this.#granuleMs) * this.#granuleMs;
+    return Math.floor(this.#clock() / this.#granuleMs) * this.#granuleMs;
+  }
+
+  /** Milliseconds since 1970. */
+  #clock(): number {
+    return epochMs + this.#now();
   }
 
   /** Compares the pieces with what they should be. */
@@ -200,8 +219,9 @@ export class Drive {
   }
 }
 
-function apply(version: Version, { offset, bytes, mtimeMs }: Write): void {
+function apply(version: Version, { offset, bytes, mtimeMs, ctimeMs }: Write): void {
   version.bytes.set(bytes, offset);
   version.length = Math.max(version.length, offset + bytes.length);
   version.mtimeMs = mtimeMs;
+  version.ctimeMs = ctimeMs;
 }

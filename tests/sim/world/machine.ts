@@ -127,6 +127,14 @@ export class Machine implements Host {
     this.program = undefined;
   }
 
+  /** There is room on its disk again; the program may find that out at once. */
+  makeRoom(): void {
+    if (!this.drive.isFull) return;
+    this.drive.isFull = false;
+    const { program } = this;
+    if (this.#stage.luck.chance(0.5)) program?.later(0, () => program.apply({ kind: "diskHasRoom" }));
+  }
+
   whenAwake(run: () => void): void {
     if (this.isFrozen) this.#backlog.push(run);
     else run();

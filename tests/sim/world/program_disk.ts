@@ -91,12 +91,11 @@ export class ProgramDisk {
   #endStore(piece: PieceIndex, buffer: Bytes): void {
     const { drive } = this.#program.machine;
     if (!this.#store!.isRight(piece, buffer)) return this.#program.apply({ kind: "pieceBad", piece, buffer });
-    if (drive.isFull || this.#stage.luck.chance(drive.faultRate)) {
-      return this.#program.apply({
-        kind: "storeFailed",
-        piece,
-        error: new Error(drive.isFull ? "it is full" : "it fails"),
-      });
+    const { luck } = this.#stage;
+    if (drive.isFull || luck.chance(drive.faultRate)) {
+      const error = new Error(drive.isFull ? "it is full" : "it fails");
+      if (!drive.isFull && luck.chance(0.3)) return this.#program.apply({ kind: "storeFailed", piece, error });
+      return this.#program.apply({ kind: "storeRefused", piece, buffer, error, isBrief: !drive.isFull });
     }
     this.#store!.write(piece, buffer);
     this.#program.apply({ kind: "pieceStored", piece, buffer });

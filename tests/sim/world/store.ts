@@ -1,15 +1,14 @@
 /**
  * What a program does with its disk, as peer/io/storage.ts does: checks what is there, stores pieces, reads blocks, saves the
- * resume file. What a resume file is believed is decided by the very code of peer/io/piece_check.ts and peer/resume.ts.
+ * resume file. What of that is believed is decided by the very code of peer/piece_check.ts and peer/resume.ts.
  */
 import { Bitfield } from "../../../lib/bitfield.ts";
 import { type Bytes, equalBytes } from "../../../lib/bytes.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
-import { PieceStatus } from "../../../lib/io/piece_job.ts";
-import type { FileState } from "../../../peer/io/destination.ts";
-import { planCheck, sampleOf, vouchedFiles } from "../../../peer/io/piece_check.ts";
+import { PieceStatus } from "../../../lib/piece_status.ts";
+import { planCheck, sampleOf, vouchedFiles } from "../../../peer/piece_check.ts";
 import type { FileSelection } from "../../../peer/file_selection.ts";
-import { decodeResume, encodeResume, type ResumeState } from "../../../peer/resume.ts";
+import { decodeResume, encodeResume, type FileState, type ResumeState } from "../../../peer/resume.ts";
 import { bytesOf, type WorldContent } from "./content.ts";
 import type { Drive } from "./drive.ts";
 
@@ -22,7 +21,8 @@ export class Store {
   readonly #selection: FileSelection;
   readonly #isSeed: boolean;
   #states: FileState[] = [];
-  #dirty = new Set<number>();
+  /** Files whose data may not be on the disk itself. */
+  #unflushed = new Set<number>();
 
   constructor(content: WorldContent, drive: Drive, options: { selection: FileSelection; isSeed: boolean }) {
     this.#content = content;
@@ -52,6 +52,9 @@ export class Store {
   #statuses(saved: ResumeState | undefined): Uint8Array {
     // What lies in the part file is checked at each start.
     const vouched = vouchedFiles(saved, this.#states).map((is, i) => is && this.#selection.isWanted(i));
+    vouched.forEach((is, i) => {
+      if (!is && this.#states[i].length >= 0) this.#unflushed.add(i);
+    });
     const { metainfo } = this.#content;
     const { statuses, mustCheck, believed } = planCheck({
       ...{ metainfo, states: this.#states, have: saved?.have, vouched },
@@ -78,7 +81,7 @@ export class Store {
   write(piece: PieceIndex, buffer: Bytes): void {
     this.#drive.write(piece, buffer);
     this.have.set(piece);
-    for (const { fileIndex } of this.#content.metainfo.layout.spansOfPiece(piece)) this.#dirty.add(fileIndex);
+    for (const { fileIndex } of this.#content.metainfo.layout.spansOfPiece(piece)) this.#unflushed.add(fileIndex);
   }
 
   /**
@@ -88,16 +91,24 @@ export class Store {
    */
   *save(): Generator<void, void> {
     if (this.#isSeed || this.isFinished) return;
-    const dirty = this.#dirty;
-    this.#dirty = new Set();
     const have = this.have.clone();
-    for (const fileIndex of dirty) {
+    yield* this.#flush();
+    yield* this.writeResume(have);
+  }
+
+  /** Puts what was written on the disk itself, and looks at those files again. */
+  *#flush(): Generator<void, void> {
+    const flushed = this.#unflushed;
+    // What is written from now on is for the next time.
+    this.#unflushed = new Set();
+    for (const fileIndex of flushed) {
       const end = this.#drive.flush(fileIndex);
       yield;
       end();
-      this.#states[fileIndex] = this.#drive.states[fileIndex];
     }
-    yield* this.writeResume(have);
+    this.#states.forEach(({ isSettled }, i) => {
+      if (flushed.has(i) || !isSettled) this.#states[i] = this.#drive.stateOf(i);
+    });
   }
 
   *writeResume(have = this.have): Generator<void, void> {
@@ -107,7 +118,11 @@ export class Store {
       const spans = layout.spansOfPiece(piece as PieceIndex);
       if (spans.some(({ fileIndex }) => !this.#selection.isWanted(fileIndex))) inFiles.clear(piece);
     }
-    const files = this.#states.map(({ length, mtimeMs }) => ({ length, mtimeMs, createdByUs: true }));
+    const files = this.#states.map((state, i) => ({
+      ...state,
+      vouches: state.length >= 0 && state.isSettled && !this.#unflushed.has(i),
+      createdByUs: true,
+    }));
     const bytes = encodeResume({ infoHash, have: inFiles, files });
     yield;
     if (this.#drive.isFull) return;
@@ -119,12 +134,9 @@ export class Store {
   /** All that is wanted is there. */
   *finish(): Generator<void, void> {
     this.isFinished = true;
-    yield;
-    // Which files are ours is kept with the part file; nothing is vouched for any more.
-    const { infoHash, pieceCount, files } = this.#content.metainfo;
-    const owners = files.map(() => ({ length: -1, mtimeMs: 0, createdByUs: true }));
-    const resume = { infoHash, have: Bitfield.empty(pieceCount), files: owners };
-    this.#drive.replaceResume(this.#selection.isAll ? undefined : encodeResume(resume));
+    yield* this.#flush();
+    if (!this.#selection.isAll) return yield* this.writeResume();
+    this.#drive.replaceResume(undefined);
     this.#drive.settleResume();
   }
 }

@@ -85,6 +85,7 @@ function describeInput(input: Input): string {
     case "pieceStored":
     case "pieceBad":
     case "storeFailed":
+    case "storeRefused":
       return `${input.kind} ${input.piece}`;
     case "announced":
       return `announced: ${input.reply.peers.map(({ host }) => host).join(" ")}`;

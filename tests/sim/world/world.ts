@@ -146,7 +146,7 @@ export class World implements WorldStage {
     } else if (what < 0.7 && !machine.isSeed) {
       tell("its disk is full");
       drive.isFull = true;
-      later(() => drive.isFull = false);
+      later(() => machine.makeRoom());
     } else if (what < 0.8) {
       tell("its disk fails now and then");
       drive.faultRate = luck.pick(0.05, 0.5);
@@ -190,7 +190,7 @@ export class World implements WorldStage {
     this.trace.event(this.network.now, "the troubles are over");
     for (const tracker of this.trackers) tracker.restart();
     for (const machine of this.machines) {
-      machine.drive.isFull = false;
+      machine.makeRoom();
       machine.drive.faultRate = 0;
       machine.thaw();
       this.#keepUp(machine);
