@@ -34,6 +34,8 @@ export interface Attack {
 export interface Stage extends AsyncDisposable {
   readonly pid: number;
   readonly target: Target;
+  /** Goes before the attacker's command: the network namespace that it lives in. */
+  readonly attackerPrefix?: readonly string[];
   /** Begins the honest work; resolves once it moves. */
   begin(): Promise<void>;
   /** What the honest one got in a span of wall-clock time (ms since 1970), in units of the stage's own. */

@@ -5,10 +5,10 @@
  * counts. The last attack goes on until the honest work has ended, which it has to, and rightly.
  */
 import { Child } from "../interop/child.ts";
-import { localbtCommand } from "../interop/localbt.ts";
 import { join, repositoryFolder } from "../interop/path.ts";
 import type { Scene } from "../interop/scene.ts";
 import type { Attack, Span, Stage } from "./attack.ts";
+import { sourceCommand } from "./source_command.ts";
 
 /** What came out. */
 export interface Outcome {
@@ -98,19 +98,13 @@ async function watch(stage: Stage, windowMs: number, onDescriptors: OnDescriptor
 /** The attacker yields to whoever is measured: its processor time is not the victim's to spare. */
 async function startAttacker(scene: Scene, attack: Attack, stage: Stage): Promise<Child> {
   const script = join(repositoryFolder, "tests", "attack", "attacker.ts");
-  const command = [...denoCommand(), script, attack.name, JSON.stringify(stage.target)];
-  const child = scene.start({ name: `attacker (${attack.name})`, command: ["nice", "-n", "10", ...command] });
+  const command = [...sourceCommand(), script, attack.name, JSON.stringify(stage.target)];
+  const child = scene.start({
+    name: `attacker (${attack.name})`,
+    command: [...stage.attackerPrefix ?? [], "nice", "-n", "10", ...command],
+  });
   await child.line(/^ready$/, heightMs);
   return child;
-}
-
-/** `deno run` with the imports that this process has. */
-function denoCommand(): string[] {
-  const binary = Deno.env.get("LOCALBT_BIN");
-  Deno.env.delete("LOCALBT_BIN");
-  const [, ...fromSource] = localbtCommand();
-  if (binary !== undefined) Deno.env.set("LOCALBT_BIN", binary);
-  return [Deno.execPath(), ...fromSource.slice(0, -1)];
 }
 
 function descriptorsOf(pid: number): number {
