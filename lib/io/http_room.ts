@@ -10,7 +10,7 @@ import { httpFreshMs, httpLookedAtMax } from "../limits/http_server.ts";
 import { Refusals } from "../refusals.ts";
 import type { HttpConnection } from "./http_connection.ts";
 
-/** Why a connection or a request of HTTP was refused. */
+/** Why a connection or a request of HTTP was refused; `tooFast` only had to wait. */
 export const httpRefusals = [
   "tooManyConnections",
   "tooManyOfAddress",
@@ -18,6 +18,7 @@ export const httpRefusals = [
   "slowRequest",
   "unreadReply",
   "crowded",
+  "tooFast",
   "malformed",
   "otherMethod",
   "hasBody",

@@ -19,11 +19,13 @@ import {
   httpLineBytesMax,
   httpLingerMs,
   httpTurnBytesMax,
+  httpTurnRequestsMax,
   httpWriteTimeoutMs,
 } from "../limits/http_server.ts";
 import { BufferedRequest, HttpConnection, type HttpPhase } from "./http_connection.ts";
 import { type HttpRefusal, HttpRoom } from "./http_room.ts";
 import type { Socket, SocketListener } from "./network.ts";
+import { TurnQueue } from "./turn_queue.ts";
 
 /** One request; the query is a view that lives until the handler returns. */
 export interface HttpRequest {
@@ -105,6 +107,8 @@ export class HttpServer {
   /** Connections that are being served or refused, and who waits for the last. */
   #servedCount = 0;
   #onLastServed: (() => void) | undefined;
+  /** Connections that send faster than they are answered: pipelined requests without end. */
+  readonly #pressing = new TurnQueue();
   readonly #spares: HttpConnection[] = [];
   readonly #spareReplies: ReplyBuffer[] = [];
   #isClosed = false;
@@ -206,9 +210,15 @@ export class HttpServer {
   async #converse(connection: HttpConnection, socket: Socket, handler: HttpHandler): Promise<void> {
     let isTuned = false;
     while (!connection.isClosing && !this.#isClosed) {
-      const count = await socket.read(connection.space());
+      const space = connection.space();
+      const count = await socket.read(space);
       if (count === null || this.#isClosed) return;
       connection.end += count;
+      // Whoever sends faster than he is answered gets no more of the loop than all others of his kind together.
+      if (count === space.length) {
+        this.#room.refusals.add("tooFast");
+        await this.#pressing.turn();
+      }
       const replies = this.#spareReplies.pop() ?? new ReplyBuffer(new Uint8Array(replyBytes));
       let hasAnswered = false;
       for (let isMore = true; isMore;) {
@@ -242,8 +252,8 @@ export class HttpServer {
     const { head } = connection;
     const { isCrowded } = this.#room;
     replies.length = 0;
-    while (!connection.isClosing) {
-      if (replies.length > httpTurnBytesMax) return true;
+    for (let count = 0; !connection.isClosing; count++) {
+      if (count === httpTurnRequestsMax || replies.length > httpTurnBytesMax) return true;
       const state = head.read(connection.buffer, connection.start, connection.end);
       if (state === "more") break;
       if (state !== "complete") {

@@ -30,6 +30,8 @@ export const httpWriteTimeoutMs = 10_000;
 export const httpLingerMs = 1_000;
 /** Bytes of replies gathered before they are written, when requests are pipelined. */
 export const httpTurnBytesMax = 64 * KiB;
+/** Pipelined requests answered before it is the turn of others: enough to spread the cost of a write. */
+export const httpTurnRequestsMax = 16;
 
 /** Bytes of a body that is read while it is sent, in memory at a time. */
 export const httpBodyPieceBytes = 128 * KiB;

@@ -58,10 +58,11 @@ export const trackerPeersMax = 1_000_000;
 export const trackerDrawnForRoom = 8;
 /** Peers of one swarm that are listed; 256,000 is four addresses with every port. */
 export const swarmPeersMax = 500_000;
-/** Peers of one address that are listed in one swarm: a room behind one router, but no flood of made-up ports. */
-export const swarmPeersPerAddressMax = 128;
+/** Peers of one address that are listed in one swarm: a room behind one router, but no flood of made-up ports, in which
+ * the honest would not be found. */
+export const swarmPeersPerAddressMax = 32;
 /** The same of one network of IPv6 (/64), in which one machine has as many addresses as it likes. */
-export const swarmPeersPerNetworkMax = 1_024;
+export const swarmPeersPerNetworkMax = 512;
 /** Peers of one address that are listed in all swarms: one machine cannot fill the tracker. */
 export const trackerPeersPerAddressMax = 4_000;
 /** The same of one network of IPv6. */

@@ -15,7 +15,7 @@ const paceMs = 100;
 /** Milliseconds for one announce: what comes later is of no use to anybody. */
 const announceMs = 5_000;
 /** Announces that are made at the end, at most, to be told of every honest peer. */
-const finalAnnouncesMax = 40;
+const finalAnnouncesMax = 100;
 
 const [host = "", portText = "", infoHash = "", ...pages] = Deno.args;
 const port = Number(portText);

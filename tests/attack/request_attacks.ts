@@ -98,7 +98,7 @@ export const requestAttacks: readonly Attack[] = [
   }),
   crowdAttack(
     "pipelined announces, nothing read",
-    { count: 300, refused: ["http.unreadReply", "http.crowded"] },
+    { count: 300, refused: ["http.tooFast"] },
     async (socket, { infoHash }) => {
       pipeline ??= manyOf(Buffer.from(announceOf(String(infoHash))), 12_000);
       socket.write(pipeline);

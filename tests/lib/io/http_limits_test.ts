@@ -86,11 +86,39 @@ Deno.test("HttpServer gives the place of one that has not asked yet to a newcome
 });
 
 Deno.test("HttpServer refuses a connection when all others are being answered", async () => {
-  await withServer({ connectionsMax: 1 }, async (server) => {
-    using _busy = await askAndNeverRead(server);
-    const refusal = await waitFor("a refusal", async () => await server.exchange("") || undefined, 5_000);
-    assertStringIncludes(refusal, "HTTP/1.1 503 Service Unavailable\r\n");
-    assertEquals(server.server.refused.tooManyConnections, 1);
+  const { promise: isWriting, resolve: begin } = Promise.withResolvers<void>();
+  const { promise: mayWrite, resolve: release } = Promise.withResolvers<void>();
+  let count = 0;
+  const listener = listenChanged((socket) => {
+    if (count++ > 0) return;
+    const write = socket.write.bind(socket);
+    socket.write = async (bytes) => {
+      begin();
+      await mayWrite;
+      return await write(bytes);
+    };
+  });
+  const limits = { connectionsMax: 1 };
+  const server = new HttpServer({ listeners: [listener], open: () => handle, onFault: () => {}, limits });
+  using answered = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  await writeAll(answered, "GET /a HTTP/1.1\r\n\r\n");
+  await isWriting;
+  const refused = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  assertStringIncludes(await readAll(refused), "HTTP/1.1 503 Service Unavailable\r\n");
+  assertEquals(server.refused.tooManyConnections, 1);
+  release();
+  await readUntil(answered, "/a|");
+  await server.close();
+});
+
+Deno.test("HttpServer lets others have their turn between those of a client that sends faster than it is answered", async () => {
+  await withServer({}, async (server) => {
+    using fast = await server.connect();
+    const isRead = readUntil(fast, "/end|");
+    await writeAll(fast, `${"GET /large HTTP/1.1\r\n\r\n".repeat(1_000)}GET /end HTTP/1.1\r\n\r\n`);
+    assertStringIncludes(await server.exchange("GET /b HTTP/1.1\r\nConnection: close\r\n\r\n"), "/b|");
+    await isRead;
+    assert(server.server.refused.tooFast > 0);
   });
 });
 

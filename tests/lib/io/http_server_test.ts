@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { HttpServer } from "../../../lib/io/http_server.ts";
+import { httpTurnRequestsMax } from "../../../lib/limits/http_server.ts";
 import type { SocketListener } from "../../../lib/io/network.ts";
 import { handle, listenChanged, readAll, readUntil, TestServer, withServer, writeAll } from "./http_test_server.ts";
 
@@ -90,7 +91,7 @@ Deno.test("HttpServer answers pipelined requests in order", async () => {
   });
 });
 
-Deno.test("HttpServer answers all requests of one read in one write", async () => {
+Deno.test("HttpServer answers all requests of one read in one write, but so many at once that others have their turn", async () => {
   const writes: number[] = [];
   const listener = listenChanged((socket) => {
     const write = socket.write.bind(socket);
@@ -104,6 +105,9 @@ Deno.test("HttpServer answers all requests of one read in one write", async () =
   await writeAll(connection, "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n");
   await readUntil(connection, "/c|");
   assertEquals(writes.length, 1);
+  await writeAll(connection, `${"GET /b HTTP/1.1\r\n\r\n".repeat(2 * httpTurnRequestsMax)}GET /end HTTP/1.1\r\n\r\n`);
+  await readUntil(connection, "/end|");
+  assertEquals(writes.length, 1 + 3);
   connection.close();
   await server.close();
 });
