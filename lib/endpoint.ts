@@ -108,6 +108,8 @@ export function decodeCompact(bytes: Uint8Array, family: 4 | 6): Endpoint[] {
 }
 
 function splitHostPort(text: string): { host: string; port: number; isBracketed: boolean } | undefined {
+  // Said first: the expression takes time for each pair of colons.
+  if (text.length > hostCharsMax + "[]:65535".length) return undefined;
   const match = /^(?:\[([^\[\]]*:[^\[\]]*)\]|([^\[\]:]+)):([0-9]{1,5})$/.exec(text);
   if (match === null) return undefined;
   const port = Number(match[3]);

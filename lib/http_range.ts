@@ -15,7 +15,9 @@ export function readRange(
   const [, first, last] = match;
   if (first === "") {
     if (last === "") return undefined;
-    return Number(last) === 0 ? "unsatisfiable" : { start: Math.max(0, length - Number(last)), end: length };
+    return Number(last) === 0 || length === 0
+      ? "unsatisfiable"
+      : { start: Math.max(0, length - Number(last)), end: length };
   }
   const start = Number(first);
   if (last !== "" && Number(last) < start) return undefined;

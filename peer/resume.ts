@@ -152,7 +152,7 @@ function decodeFile(entry: Uint8Array): ResumeFile {
   const vouches = (entry[0] & vouchesFlag) !== 0;
   if ((entry[0] & presentFlag) === 0) return { ...noFile, vouches, createdByUs };
   return {
-    length: (readUint32(entry, 0) & 0xffffff) * 2 ** 32 + readUint32(entry, 4),
+    length: Math.min((readUint32(entry, 0) & 0xffffff) * 2 ** 32 + readUint32(entry, 4), Number.MAX_SAFE_INTEGER),
     mtimeMs: readUint64(entry, 8),
     ctimeMs: readUint64(entry, 16),
     inode: readUint64(entry, 24),
@@ -161,8 +161,9 @@ function decodeFile(entry: Uint8Array): ResumeFile {
   };
 }
 
+/** Beyond 2^53 - 1, where we never wrote anything, it stays there. */
 function readUint64(bytes: Uint8Array, offset: number): number {
-  return readUint32(bytes, offset) * 2 ** 32 + readUint32(bytes, offset + 4);
+  return Math.min(readUint32(bytes, offset) * 2 ** 32 + readUint32(bytes, offset + 4), Number.MAX_SAFE_INTEGER);
 }
 
 /** @param value below 2^53 */

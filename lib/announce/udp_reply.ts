@@ -16,7 +16,7 @@ import { type Bytes, readUint32, writeUint32 } from "../bytes.ts";
 import { decodeCompact } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
 import type { InfoHash } from "../ids.ts";
-import { replyPeersMax, scrapeHashesMax, udpReplyBytesMax } from "../limits/tracker.ts";
+import { replyPeersMax, scrapeHashesMax, trackerTextMax, udpReplyBytesMax } from "../limits/tracker.ts";
 import { clampInterval, shortText } from "./reply_bounds.ts";
 import { type AnnounceAnswer, type AnnounceReply, type ScrapeCounts, TrackerFailure } from "./request.ts";
 import { connectionIdLength, udpAction } from "./udp_request.ts";
@@ -26,6 +26,9 @@ const headLength = 8;
 const connectLength = headLength + connectionIdLength;
 const announceLength = 20;
 const countsLength = 12;
+
+/** Bytes of a refusal that are read: as many as the characters that are shown can have, and one more. */
+const wordsBytesMax = 4 * trackerTextMax + 1;
 
 /** Peers of one answer at most, by the bytes that one takes in it. */
 export const udpPeersMax = {
@@ -140,7 +143,8 @@ export function decodeScrapeReply(packet: Uint8Array, infoHashes: readonly InfoH
 
 function checkReply(packet: Uint8Array, action: number, length: number): void {
   if (packet.length >= headLength && readUint32(packet, 0) === udpAction.error) {
-    const words = new TextDecoder().decode(packet.subarray(headLength)).replace(/\0+$/, "");
+    // Cut before it is looked at: some end in zeros, and no expression finds the end of a long run of them in linear time.
+    const words = new TextDecoder().decode(packet.subarray(headLength, headLength + wordsBytesMax)).replace(/\0+$/, "");
     throw new TrackerFailure(shortText(words === "" ? "the tracker refused without a word" : words));
   }
   if (packet.length === headLength && action === udpAction.announce && readUint32(packet, 0) === action) {

@@ -2,11 +2,13 @@
  * One GET over the Network's own sockets: what `get` asks of a `share`. No redirects, no proxies, no more than was bargained
  * for; names and addresses with zones are left to the system, which knows both.
  */
-import { bytesFromLatin1, concatBytes, latin1FromBytes } from "../bytes.ts";
+import { bytesFromLatin1 } from "../bytes.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
+import { readHttpAnswer } from "../http_answer.ts";
 import { httpHeadBytesMax } from "../limits/http_server.ts";
 import { shareTimeoutMs } from "../limits/shares.ts";
+import { KiB } from "../limits/units.ts";
 import { connectOnAnyLink } from "./link_local.ts";
 import type { Network, Socket } from "./network.ts";
 
@@ -47,7 +49,7 @@ export async function httpGet(network: Network, get: HttpGet): Promise<HttpAnswe
     const name = formatEndpoint({ host: host.split("%", 1)[0], port });
     const head = bytesFromLatin1(`GET ${path} HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
     for (let at = 0; at < head.length;) at += await socket.write(head.subarray(at));
-    const answer = readAnswer(await readAll(socket, httpHeadBytesMax + bytesMax));
+    const answer = readHttpAnswer(await readAll(socket, httpHeadBytesMax + bytesMax));
     if (answer.body.length > bytesMax) throw new ProtocolError("its answer is too large");
     return { ...answer, remote: socket.remoteAddr.hostname };
   } catch (error) {
@@ -65,27 +67,22 @@ function closeQuietly(socket: Socket): void {
   } catch { /* it was closed before */ }
 }
 
-/** All until the other side ends. */
+/** All until the other side ends, in memory that grows with what has come: who sends a byte at a time costs no more. */
 async function readAll(socket: Socket, bytesMax: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+  let bytes = new Uint8Array(firstReadBytes);
   let length = 0;
   for (;;) {
-    const part = new Uint8Array(64 * 1024);
-    const count = await socket.read(part);
-    if (count === null) return concatBytes(parts);
+    const count = await socket.read(bytes.subarray(length));
+    if (count === null) return bytes.subarray(0, length);
     length += count;
     if (length > bytesMax) throw new ProtocolError("its answer is too large");
-    parts.push(part.subarray(0, count));
+    if (length === bytes.length) {
+      const grown = new Uint8Array(2 * bytes.length);
+      grown.set(bytes);
+      bytes = grown;
+    }
   }
 }
 
-function readAnswer(bytes: Uint8Array): { status: number; body: Uint8Array } {
-  const head = latin1FromBytes(bytes.subarray(0, httpHeadBytesMax));
-  const end = head.indexOf("\r\n\r\n");
-  const status = /^HTTP\/1\.[01] ([1-5][0-9]{2})[ \r]/.exec(head);
-  if (end === -1 || status === null) throw new ProtocolError("it does not speak HTTP");
-  const length = /\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n/i.exec(head.slice(0, end + 2));
-  const body = bytes.subarray(end + 4);
-  if (length !== null && Number(length[1]) > body.length) throw new ProtocolError("its answer is cut off");
-  return { status: Number(status[1]), body: length === null ? body : body.subarray(0, Number(length[1])) };
-}
+/** Bytes that an answer gets at first. */
+const firstReadBytes = 64 * KiB;

@@ -4,6 +4,7 @@
  * A server is asked for one range of one file at a time. What it answers is believed only where it says the same as the
  * torrent: the range, the file's length, no encoding. It may take its time, but not for ever.
  */
+import { type AnswerRange, parseContentRange, parseRetryAfter } from "../../lib/http_answer.ts";
 import type { FileSpan } from "../../lib/layout.ts";
 import { KiB } from "../../lib/limits/units.ts";
 import { webReadBytes, webSeedPaceBytes, webSeedSkipBytesMax, webSeedTimeoutMs } from "../../lib/limits/web_seeds.ts";
@@ -161,7 +162,7 @@ export class WebSeedClient {
     const { fileIndex, fileOffset, length } = span;
     const misses = (why: string) => new FaultError({ kind: "file", fileIndex, why });
     if (laterStatuses.has(status) || status >= 500) {
-      const retryInMs = retryAfterMs(headers.get("retry-after"));
+      const retryInMs = parseRetryAfter(headers.get("retry-after"), Date.now());
       throw new FaultError({
         kind: "later",
         why: `it answered ${status}`,
@@ -171,7 +172,7 @@ export class WebSeedClient {
     if (status !== 200 && status !== 206) throw misses(`it answered ${status}`);
     if ((headers.get("content-encoding") ?? "identity") !== "identity") throw misses("it packs what it sends");
     const fileLength = this.#metainfo.files[fileIndex].length;
-    const { first, last, total } = status === 206 ? rangeOf(headers) : wholeOf(headers);
+    const { first, last, total } = status === 206 ? parseContentRange(headers.get("content-range")) : wholeOf(headers);
     if (total !== undefined && total !== fileLength) {
       throw misses(`its file has ${total} bytes instead of ${fileLength}`);
     }
@@ -206,28 +207,7 @@ async function refuseQueryAtHome(url: URL): Promise<void> {
   throw new FaultError({ kind: "refused", why: "its address on a private network has a query (?…)" });
 }
 
-interface AnswerRange {
-  readonly first: number | undefined;
-  readonly last: number | undefined;
-  /** Bytes of the whole file, if the server says so. */
-  readonly total: number | undefined;
-}
-
-/** `Content-Range: bytes 0-99/1000` (RFC 9110, 14.4). */
-function rangeOf(headers: Headers): AnswerRange {
-  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(headers.get("content-range")?.trim() ?? "");
-  if (match === null) return { first: undefined, last: undefined, total: undefined };
-  return { first: Number(match[1]), last: Number(match[2]), total: match[3] === "*" ? undefined : Number(match[3]) };
-}
-
 function wholeOf(headers: Headers): AnswerRange {
   const length = headers.get("content-length");
   return { first: 0, last: undefined, total: length === null ? undefined : Number(length) };
-}
-
-/** Milliseconds from `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). */
-function retryAfterMs(value: string | null): number | undefined {
-  if (value === null) return undefined;
-  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : ms;
 }

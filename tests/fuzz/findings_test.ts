@@ -1,0 +1,45 @@
+/** What fuzzing found, each with the input at its smallest. */
+import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { decodeAnnounceReply as decodeHttpReply } from "../../lib/announce/http_reply.ts";
+import { TrackerFailure } from "../../lib/announce/request.ts";
+import { decodeAnnounceReply } from "../../lib/announce/udp_reply.ts";
+import { encodeBencode } from "../../lib/bencode.ts";
+import { parseHostPort } from "../../lib/endpoint.ts";
+import { readRange } from "../../lib/http_range.ts";
+import { readSiteHost } from "../../lib/site_host.ts";
+import { bytesOf } from "./draw.ts";
+import { type Cost, tryInput } from "./rules.ts";
+
+/** What one call takes, the least of some. */
+async function costOf(run: () => void): Promise<Cost> {
+  const target = { name: "finding", generate: () => new Uint8Array(0), run: () => (run(), "taken" as const) };
+  const result = await tryInput(target, new Uint8Array(0));
+  assert(!("what" in result), "what" in result ? result.what : "");
+  return result.cost;
+}
+
+Deno.test("a UDP tracker's refusal of zeros with something behind them takes no time for each pair: it took 7 s", async () => {
+  const packet = bytesOf(`\0\0\0\x03abcd${"\0".repeat(65_000)}x`);
+  await costOf(() => assertThrows(() => decodeAnnounceReply(packet, 4), TrackerFailure));
+  const padded = bytesOf(`\0\0\0\x03abcdno${"\0".repeat(9)}`);
+  assertEquals(assertThrows(() => decodeAnnounceReply(padded, 4), TrackerFailure).message, "no");
+});
+
+Deno.test("a Host of one bracket and many colons takes no time for each pair of them: it took 0.1 s", async () => {
+  const header = `[${":".repeat(16_000)}`;
+  await costOf(() => assertEquals(readSiteHost(header, { hostName: "laptop" }), undefined));
+});
+
+Deno.test("a peer of a magnet link of one bracket and many colons takes no time for each pair of them", async () => {
+  await costOf(() => assertEquals(parseHostPort(`[${":".repeat(120_000)}]:1`), undefined));
+});
+
+Deno.test("the last bytes of an empty file are none: the range ended before its start", () => {
+  assertEquals(readRange("bytes=-5", 0), "unsatisfiable");
+});
+
+Deno.test("a tracker's list of millions of peers that are none is looked at up to a bound", async () => {
+  const reply = encodeBencode({ peers: Array.from({ length: 300_000 }, () => ({})) });
+  const { bytes } = await costOf(() => assertEquals(decodeHttpReply(reply).peers, []));
+  assertLess(bytes, 20e6);
+});
