@@ -14,6 +14,8 @@ import { type FuzzTarget, readOrRefuse } from "../target.ts";
 
 export const bencode: FuzzTarget = {
   name: "bencode",
+  // It is read many times here, and written: how long the reader alone takes, worst_shapes_test.ts finds out.
+  inputBytesMax: 100_000,
   generate: (draw) => bytesOf(spell(bent(draw, anyTree(draw)), draw)),
   run(input) {
     const text = latin1FromBytes(input);
