@@ -50,6 +50,12 @@ export type Input =
     readonly lost: readonly PieceIndex[];
     readonly why: string;
   }
+  /** These pieces are not on disk any more as they should be: the files changed. */
+  | { readonly kind: "piecesLost"; readonly pieces: readonly PieceIndex[] }
+  /** They are on disk and right again. */
+  | { readonly kind: "piecesFound"; readonly pieces: readonly PieceIndex[] }
+  /** What `checkPiece` asked for: whether the piece is still right on disk. */
+  | { readonly kind: "pieceChecked"; readonly piece: PieceIndex; readonly ok: boolean }
   /** The piece's hash matched and its bytes are on disk; `buffer` still holds them and is given back. */
   | { readonly kind: "pieceStored"; readonly piece: PieceIndex; readonly buffer: Bytes }
   /** The piece's hash did not match; nothing was written. */
@@ -92,6 +98,8 @@ export type Effect =
   | { readonly kind: "close"; readonly connection: ConnectionId; readonly why: string }
   | { readonly kind: "send"; readonly connection: ConnectionId; readonly bytes: Bytes }
   | { readonly kind: "readBlocks"; readonly connection: ConnectionId; readonly ranges: readonly CheckedBlockRange[] }
+  /** Somebody may have got the piece wrong: hash what is on disk; answered by pieceChecked. */
+  | { readonly kind: "checkPiece"; readonly piece: PieceIndex }
   /** Check the hash of the piece in `buffer` and write it: answered by pieceStored, pieceBad, storeRefused or storeFailed. */
   | { readonly kind: "storePiece"; readonly piece: PieceIndex; readonly buffer: Bytes }
   | { readonly kind: "announce"; readonly call: AnnounceCall }

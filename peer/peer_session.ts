@@ -332,6 +332,7 @@ export class PeerSession {
 
   sendHave(piece: number): void {
     this.#untoldLosses.delete(piece);
+    this.#untoldLosses.delete(piece);
     this.#outbox.piece(MessageId.have, piece);
   }
 

@@ -3,6 +3,7 @@
  *
  * Keeps nothing itself; that all which is wanted is there is for Torrent to act upon.
  */
+import { toldLossesMax } from "../lib/limits/transfer.ts";
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Availability } from "./availability.ts";
 import type { DiskPause } from "./disk_pause.ts";
@@ -69,15 +70,31 @@ export class PieceOutcomes {
   }
 
   /** What the disk does not give any more is not ours any more (BEP 54); a download that goes on fetches it again. */
-  onLost({ lost }: InputOf<"readFailed">): void {
+  onLost(pieces: readonly PieceIndex[], now: number): void {
     const { table, availability, downloader, roster } = this.#of;
+    const lost = pieces.filter((piece) => table.isHave(piece));
+    if (lost.length === 0) return;
     for (const piece of lost) {
-      if (!table.isHave(piece)) continue;
       table.lost(piece);
       if (table.isWanted(piece) && !availability.wantsNothing) downloader.onLost(piece);
+    }
+    for (const session of roster.established) {
+      for (const piece of lost) availability.onLost(session, piece);
+      // With the fast extension a request is rejected at least; without, the peer would wait for what never comes.
+      const isTold = session.speaks("lt_donthave") ? lost.length <= toldLossesMax : session.supportsFast;
+      if (!isTold) roster.close(session, "it has to hear anew what is here", now);
+      else for (const piece of lost) session.sendDontHave(piece);
+    }
+  }
+
+  /** What was lost is right again, and is offered again. */
+  onFound(pieces: readonly PieceIndex[]): void {
+    const { table, availability, roster } = this.#of;
+    for (const piece of pieces) {
+      if (!table.found(piece)) continue;
       for (const session of roster.established) {
-        session.sendDontHave(piece);
-        availability.onLost(session, piece);
+        session.sendHave(piece);
+        availability.onStored(session, piece);
       }
     }
   }

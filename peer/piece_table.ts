@@ -3,7 +3,7 @@
  *
  * A piece is exactly one of missing, active, checking and have:
  *   missing --activate--> active --toChecking--> checking --stored--> have
- *   active --abandon--> missing; checking --failed--> missing; have --lost--> missing
+ *   active --abandon--> missing; checking --failed--> missing; have --lost--> missing --found--> have
  * Whether it is wanted is another matter (file_selection.ts): only wanted pieces are ever activated. The torrent is complete
  * when nothing that is wanted lacks, and whole when nothing at all lacks.
  *
@@ -271,6 +271,14 @@ export class PieceTable {
       this.#haveBytes -= this.selection.bytesIn(piece);
     }
     this.#setMissing(piece);
+  }
+
+  /** missing -> have: the disk gives it again. False where it is not missing: it is being fetched, or was never lost. */
+  found(piece: PieceIndex): boolean {
+    if (!this.isMissing(piece)) return false;
+    if (this.isWanted(piece)) this.#missingCount--;
+    this.#setHave(piece);
+    return true;
   }
 
   /** Lets go of spare memory: nothing is received any more. */

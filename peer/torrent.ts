@@ -197,11 +197,18 @@ export class Torrent {
       case "blocksRead":
         return this.#withSession(input.connection, (session) => this.#uploader.onBlocksRead(session, input, this.#now));
       case "readFailed":
-        this.#outcomes.onLost(input);
+        this.#outcomes.onLost(input.lost, this.#now);
         return this.#withSession(
           input.connection,
           (session) => this.#uploader.onReadFailed(session, input.ranges, this.#now),
         );
+      case "piecesLost":
+        return this.#outcomes.onLost(input.pieces, this.#now);
+      case "piecesFound":
+        return this.#outcomes.onFound(input.pieces);
+      case "pieceChecked":
+        if (!input.ok) this.#outcomes.onLost([input.piece], this.#now);
+        return this.#uploader.onPieceChecked(input.piece, this.#now);
       case "pieceStored":
         return this.#onPieceStored(input);
       case "pieceBad":

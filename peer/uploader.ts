@@ -6,7 +6,7 @@
  */
 import type { Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
-import type { InfoHash } from "../lib/ids.ts";
+import type { InfoHash, PieceIndex } from "../lib/ids.ts";
 import {
   allowedFastCount,
   chokeFlipMs,
@@ -26,6 +26,7 @@ import type { PiecePicker } from "./piece_picker.ts";
 import { PieceSpread } from "./piece_spread.ts";
 import type { PieceTable } from "./piece_table.ts";
 import type { PeerSession } from "./peer_session.ts";
+import { SecondAskers } from "./second_askers.ts";
 
 /** Milliseconds in which requests may still come that were sent before our choke arrived. */
 const chokeGraceMs = 10_000;
@@ -40,6 +41,7 @@ export class Uploader {
   readonly #limiter: RateLimiter;
   readonly #sessions: ReadonlyMap<ConnectionId, PeerSession>;
   readonly #spread: PieceSpread;
+  readonly #askers: SecondAskers;
   readonly #random: () => number;
   readonly #emit: (effect: Effect) => void;
   #nextRoundAt = 0;
@@ -59,6 +61,7 @@ export class Uploader {
     this.#limiter = limiter;
     this.#sessions = sessions;
     this.#spread = new PieceSpread({ table, picker, sessions, random });
+    this.#askers = new SecondAskers({ layout: table.layout, emit });
     this.#random = random;
     this.#emit = emit;
   }
@@ -127,15 +130,24 @@ export class Uploader {
   #readNext(session: PeerSession, now: number): boolean {
     const ranges: CheckedBlockRange[] = [];
     let byteCount = 0;
+    let isLimited = false;
     const batchBytes = Math.min(uploadBatchBytesMax, this.#limiter.bytesPerSecond / throttledBatchesPerSecond);
     for (let range = session.uploads.peek(); range !== undefined; range = session.uploads.peek()) {
       if (byteCount + range.length > batchBytes && ranges.length > 0) break;
-      if (!this.#limiter.take(range.length, now)) break;
+      const when = this.#table.isHave(range.piece) ? this.#askers.judge(session, range) : "never";
+      if (when === "later") break;
+      if (when === "never") session.sendReject(range);
+      else if (!this.#limiter.take(range.length, now)) {
+        isLimited = true;
+        break;
+      }
       session.uploads.shift();
+      if (when === "never") continue;
+      this.#askers.sent(session, range);
       ranges.push(range);
       byteCount += range.length;
     }
-    if (ranges.length === 0) return false;
+    if (ranges.length === 0) return !isLimited;
     session.isReading = true;
     this.#emit({ kind: "readBlocks", connection: session.connection, ranges });
     return true;
@@ -178,6 +190,11 @@ export class Uploader {
     this.serve(session, now);
   }
 
+  /** A piece was hashed because somebody asked for it a second time. */
+  onPieceChecked(piece: PieceIndex, now: number): void {
+    for (const session of this.#askers.settle(piece)) this.serve(session, now);
+  }
+
   /** The disk did not give the blocks: the peer may ask others. */
   onReadFailed(session: PeerSession, ranges: readonly CheckedBlockRange[], now: number): void {
     session.isReading = false;
@@ -209,6 +226,7 @@ export class Uploader {
   /** The peer is gone: its slot is free. */
   onClosed(session: PeerSession, now: number): void {
     this.#line.delete(session);
+    this.#askers.onGone(session);
     this.#fillSlots(now);
     this.#spread.onLeft();
   }

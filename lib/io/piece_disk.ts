@@ -43,10 +43,15 @@ export class PieceDisk {
     });
   }
 
-  /** Closes the table's files and forgets it. */
-  forget(tableId: number): void {
+  /** Closes the table's files: at their places there may be others now. */
+  release(tableId: number): void {
     this.#handles.forget(tableId);
     this.#sequence.forget(tableId);
+  }
+
+  /** Closes the table's files and forgets it. */
+  forget(tableId: number): void {
+    this.release(tableId);
     this.#tables.delete(tableId);
   }
 

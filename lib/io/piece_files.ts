@@ -161,6 +161,18 @@ export class PieceFiles {
     signal.throwIfAborted();
   }
 
+  /** The PieceStatus of a few pieces that follow each other; rejects with UserError on a disk error. */
+  async check(run: PieceRun): Promise<Bytes> {
+    const job = { kind: "check", tableId: this.#tableId, ...run } as const;
+    return bytesOf(await this.#pool.submit(job, { weight: run.count * this.#layout.pieceLength }));
+  }
+
+  /** Closes the files in all threads; who reads them next opens what is at their places then. */
+  release(): void {
+    this.#pool.release(this.#tableId);
+    this.#ownDisk?.release(this.#tableId);
+  }
+
   /** Closes the files in all threads. */
   close(): void {
     this.#pool.forget(this.#tableId);

@@ -48,6 +48,8 @@ export interface FileTable {
 export type PieceJob =
   | { readonly kind: "open"; readonly table: FileTable }
   | { readonly kind: "forget"; readonly tableId: number }
+  /** Close the table's files: they are opened anew by who needs them. */
+  | { readonly kind: "release"; readonly tableId: number }
   | {
     readonly kind: "store";
     readonly id: number;

@@ -71,6 +71,13 @@ export class PiecePool {
     }
   }
 
+  /** Closes the table's files in every thread, after the jobs that were given before; jobs that follow open them anew. */
+  release(tableId: number): void {
+    for (const thread of this.#threads) {
+      if (thread.tables.has(tableId)) this.#post(thread, { kind: "release", tableId }, undefined);
+    }
+  }
+
   /**
    * Gives a job to the least busy thread.
    *

@@ -81,6 +81,7 @@ scope.onmessage = ({ data: jobs }) => {
   for (const job of jobs) {
     if (job.kind === "open") disk.open(job.table);
     else if (job.kind === "forget") disk.forget(job.tableId);
+    else if (job.kind === "release") disk.release(job.tableId);
     else {
       const result = answer(job);
       results.push(result);

@@ -34,6 +34,19 @@ export const storeRetryMaxMs = 60_000;
 export const briefRetriesMax = 5;
 /** Milliseconds between two looks whether there is room again. */
 export const roomLookMs = 1_000;
+/** Looks at files of a seeder a second (3 µs each), and seconds in which all of a few are looked at. */
+export const looksPerSecondMax = 100;
+export const lookSeconds = 5;
+/** Files that are looked at after one read: there may be thousands under it. */
+export const looksPerReadMax = 16;
+/** Milliseconds after which a file that changed is hashed again: at first, and when it goes on changing. */
+export const recheckSoonMs = 200;
+export const recheckRestMs = 5_000;
+/** Milliseconds before a file that could not be read is tried again; doubles up to the maximum. */
+export const recheckMinMs = 15_000;
+export const recheckMaxMs = 600_000;
+/** Bytes that are hashed again before others are told which of them are right. */
+export const recheckRunBytes = 8 * MiB;
 /** Bytes of a resume file: the bits of 2^21 pieces and 32 bytes for each of 10^6 files fit. */
 export const resumeBytesMax = 36 * MiB;
 /** Bytes of files that were just written to for which a stopped download waits, so that they need not be hashed again. */

@@ -41,5 +41,5 @@ export const pinCharsMax = 100;
 export const pageFilesMax = 100;
 /** Visitors of a share that are remembered, so that each is told of once. */
 export const visitorsMax = 10_000;
-/** Files of a share above which no look is taken whether they changed: it would stop everything else for too long. */
-export const watchedFilesMax = 20_000;
+/** Names in the folders of a share above which nobody looks whether some came: it would stop all else for too long. */
+export const watchedNamesMax = 20_000;

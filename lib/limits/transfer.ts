@@ -57,6 +57,14 @@ export const unwantedBytesMax = 8 * MiB;
 export const inquestsMax = 32;
 /** Milliseconds between two saves of the resume file. */
 export const resumeSaveMs = 10_000;
+/** Pieces that one peer takes at a time of which every block is remembered; of others it is the piece. */
+export const sentPiecesOpenMax = 64;
+/** Peers that are gone of which it is remembered what they were sent. */
+export const sentRecordsMax = 64;
+/** Bytes hashed for a peer that asks for the same again, above those that it was sent, before it is refused. */
+export const recheckSlackBytes = 64 * MiB;
+/** Pieces lost at once of which each peer is told one by one; beyond, the connections begin anew with what is there. */
+export const toldLossesMax = 4096;
 /** Bytes that one request may ask for: old clients go to 128 KiB, all of today's stay at 16 KiB. */
 export const requestLengthMax = 128 * KiB;
 /** Sockets of peers that are open or not given back yet; above it nobody more is let in. */

@@ -63,6 +63,11 @@ export class FileLedger {
     if (this.#paths[fileIndex] !== "" && this.#isWanted(fileIndex)) this.#unflushed.add(fileIndex);
   }
 
+  /** The file is to be verified anew, as it is now. */
+  renew(fileIndex: number, state: FileState): void {
+    this.#states[fileIndex] = state;
+  }
+
   /** Puts what was written so far on the disk itself and looks at those files again. Rejects with UserError. */
   async flush(): Promise<void> {
     const flushed = this.#unflushed;

@@ -3,10 +3,13 @@ import type { Context } from "../../lib/cli/context.ts";
 import { safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint } from "../../lib/endpoint.ts";
 import { reasonOf } from "../../lib/errors.ts";
+import type { FileNews } from "./data_watch.ts";
 import type { TransferEvent } from "./transfer.ts";
 
 /** Web seeds whose faults are told without --verbose: a torrent may name hundreds. */
 const failedWebSeedsMax = 10;
+/** Lines about files that changed under a seeder without --verbose: a folder of 100,000 may be removed. */
+const fileLinesMax = 20;
 
 /** Tells of peers that come, go and are banned, of trackers that fail, and of what is not remembered. */
 export class PeerReport {
@@ -15,6 +18,7 @@ export class PeerReport {
   readonly #failedTrackers = new Set<string>();
   /** The same for web seeds. */
   readonly #failedWebSeeds = new Set<string>();
+  #fileLines = 0;
 
   constructor(context: Context) {
     this.#context = context;
@@ -44,6 +48,9 @@ export class PeerReport {
         return;
       case "webSeedFailed":
         return this.#tellWebSeed(formatEndpoint(event.endpoint), event.why);
+      case "fileWrong":
+      case "fileRight":
+        return this.#tellFile(event);
       case "diskPaused":
         context.event("disk", { state: "waiting", why: safeText(reasonOf(event.error)) });
         context.warn(`${safeText(reasonOf(event.error))}: it waits, and goes on by itself when that is over`);
@@ -58,6 +65,19 @@ export class PeerReport {
       default:
         return;
     }
+  }
+
+  #tellFile(news: FileNews): void {
+    if (++this.#fileLines > fileLinesMax && !this.#context.verbose) return;
+    const path = safeText(news.path);
+    const isLast = this.#fileLines === fileLinesMax && !this.#context.verbose ? "; more is told with --verbose" : "";
+    if (news.kind === "fileRight") {
+      this.#context.event("file", { state: "right", path });
+      return this.#context.warn(`${path} is right again: others get it${isLast}`);
+    }
+    const why = safeText(news.why);
+    this.#context.event("file", { state: "wrong", path, why });
+    this.#context.warn(`${path}: ${why}; others get only what of it is still right${isLast}`);
   }
 
   #tellWebSeed(address: string, why: string): void {

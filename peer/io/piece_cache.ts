@@ -111,6 +111,23 @@ export class PieceCache {
     this.#forget();
   }
 
+  /** Forgets what is in memory, of one piece or of all; reads under way are still answered. */
+  drop(piece?: PieceIndex): void {
+    if (piece === undefined) {
+      this.#reads.clear();
+      return this.#forget();
+    }
+    const firstKey = piece * this.#extentsPerPiece;
+    for (let key = firstKey; key < firstKey + this.#extentsPerPiece; key++) {
+      this.#reads.delete(key);
+      const extent = this.#extents.get(key);
+      if (extent === undefined) continue;
+      this.#extents.delete(key);
+      this.#cachedBytes -= extent.bytes.length;
+    }
+    this.#newestKey = -1;
+  }
+
   /** A range that lies in more than one extent, copied together. */
   async #join(piece: PieceIndex, begin: number, length: number): Promise<Bytes> {
     const joined = new Uint8Array(length);
@@ -144,9 +161,9 @@ export class PieceCache {
   #load(piece: PieceIndex, index: number, key: number): Promise<Bytes> {
     const running = this.#reads.get(key);
     if (running !== undefined) return running;
-    const extentLength = this.#extentLength;
-    const read = this.#readBounded(this.#rangeOf(piece, index)).then((bytes) => {
-      if (extentLength === this.#extentLength) this.#insert(key, bytes);
+    const read: Promise<Bytes> = this.#readBounded(this.#rangeOf(piece, index)).then((bytes) => {
+      // Not if it was dropped meanwhile, or the extents are others now.
+      if (this.#reads.get(key) === read) this.#insert(key, bytes);
       return bytes;
     }).finally(() => {
       if (this.#reads.get(key) === read) this.#reads.delete(key);

@@ -15,6 +15,8 @@ export class PieceReader {
   readonly #files: PieceFiles;
   readonly #cache: PieceCache;
   readonly #pace = new DiskPace(fastReadMs);
+  /** Sees each range after it was read and before its bytes are handed out; what it throws is the reader's error. */
+  onRead: (range: { offset: number; length: number }) => void = () => {};
 
   constructor({ files, layout }: { files: PieceFiles; layout: Layout }) {
     this.#files = files;
@@ -22,7 +24,11 @@ export class PieceReader {
       layout,
       source: {
         readNow: (offset, target) => this.#readNow(offset, target),
-        read: (range, spare) => this.#files.read(range, spare),
+        read: async (range, spare) => {
+          const bytes = await this.#files.read(range, spare);
+          this.onRead(range);
+          return bytes;
+        },
       },
     });
   }
@@ -37,6 +43,11 @@ export class PieceReader {
     return this.#cache.get(piece, begin, length);
   }
 
+  /** What is in memory may not be what is on disk. @param piece only this one */
+  drop(piece?: PieceIndex): void {
+    this.#cache.drop(piece);
+  }
+
   /** Nobody asks for blocks any more: their memory is given back. */
   rest(): void {
     this.#cache.rest();
@@ -46,6 +57,7 @@ export class PieceReader {
     const start = performance.now();
     if (!this.#pace.isFast(start)) return false;
     this.#files.readNow(offset, target);
+    this.onRead({ offset, length: target.length });
     this.#pace.took(target.length, start, performance.now());
     return true;
   }

@@ -26,7 +26,7 @@ import { ShareAnnouncer } from "./share_announcer.ts";
 import { ShareReport } from "./share_report.ts";
 import { ShareSite } from "./share_site.ts";
 import { type ShareTracker, startOnNextFree, type StartShareTracker } from "./share_tracker.ts";
-import { watchShares } from "./share_watch.ts";
+import { watchFolders } from "./share_watch.ts";
 import { stopCode } from "./stop_code.ts";
 
 /** The `share` command. @param startTracker makes the tracker that introduces those who take it to each other */
@@ -134,13 +134,13 @@ class Sharing {
           ...opened,
           strategy: "rarest-first",
           isSeedOnly: true,
-          onEvent: (event) => event.kind === "failed" ? failure.reject(event.error) : report.tell(event, metainfo.name),
+          onEvent: (event) => event.kind === "failed" ? failure.reject(event.error) : report.tell(event, metainfo),
         });
         report.add(transfer);
       }
       const isAnnounced = await this.#announce(tracker, session);
       await this.#tellReady(tracker, session, isAnnounced);
-      watchShares(shares, { stop: context.stop, onChange: (share) => report.changed(share) });
+      watchFolders(shares, { stop: context.stop, onChange: (share) => report.changed(share) });
       await Promise.race([failure.promise, report.untilStopped()]);
       report.tellDone();
     } finally {

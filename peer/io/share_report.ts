@@ -4,6 +4,7 @@ import { clipText, formatCount, formatRate, formatSize, safeText, widthOfText } 
 import { parseEndpoint } from "../../lib/endpoint.ts";
 import { reasonOf } from "../../lib/errors.ts";
 import { visitorsMax } from "../../lib/limits/shares.ts";
+import type { Metainfo } from "../../lib/metainfo.ts";
 import type { MadeShare } from "./made_share.ts";
 import { PeerReport } from "./peer_report.ts";
 import { waitForSeedingEnd } from "./seeding_end.ts";
@@ -63,6 +64,7 @@ export class ShareReport {
   /** Address and share of who came, and of who said that he has it whole. */
   readonly #greeted = new Set<string>();
   readonly #whole = new Set<string>();
+  readonly #changed = new Set<string>();
 
   constructor(context: Context, shares: readonly MadeShare[]) {
     this.#context = context;
@@ -74,9 +76,11 @@ export class ShareReport {
     this.#transfers.push(transfer);
   }
 
-  /** @param name of the share that it happened to */
-  tell(event: TransferEvent, name: string): void {
+  /** @param metainfo of the share that it happened to */
+  tell(event: TransferEvent, metainfo: Metainfo): void {
+    const { name } = metainfo;
     this.#peers.tell(event);
+    if (event.kind === "fileWrong") this.changed({ metainfo });
     if (event.kind !== "peerJoined" || this.#context.verbose) return;
     const visitor = `${event.endpoint.host} ${name}`;
     if (this.#greeted.has(visitor) || this.#greeted.size >= visitorsMax) return;
@@ -94,7 +98,10 @@ export class ShareReport {
     this.#context.log(`${host} has all of ${safeText(name)}`);
   }
 
-  changed({ metainfo: { name, infoHash } }: MadeShare): void {
+  /** Said once of each: what others take is not what is there. */
+  changed({ metainfo: { name, infoHash } }: Pick<MadeShare, "metainfo">): void {
+    if (this.#changed.has(infoHash)) return;
+    this.#changed.add(infoHash);
     this.#context.event("changed", { name: safeText(name), infoHash });
     this.#context.warn(`${safeText(name)} has changed: end this with Ctrl-C and share it again`);
   }

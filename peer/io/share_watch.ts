@@ -1,21 +1,22 @@
 /**
- * Looks, now and then, whether what is shared is still what was hashed: who takes changed data finds it wrong, piece by
- * piece, and cannot tell why.
+ * Looks, now and then, whether something came into a folder that is shared, or went: it is not in what others take.
+ *
+ * Whether the files that are shared are as they were hashed is data_watch.ts's matter.
  */
 import { UserError } from "../../lib/errors.ts";
-import { watchedFilesMax } from "../../lib/limits/shares.ts";
+import { watchedNamesMax } from "../../lib/limits/shares.ts";
 import type { MadeShare } from "./made_share.ts";
 
-/** Milliseconds between two looks at least, and for each file: a look takes some 5 µs a file. */
+/** Milliseconds between two looks at least, and for each name in the folders: a look takes some 2 µs a name. */
 const lookMs = 10_000;
-const fileMs = 10;
+const nameMs = 10;
 
 /**
  * Watches until `stop`.
  *
- * @param onChange told once of each share that changed
+ * @param onChange told once of each share
  */
-export function watchShares(
+export function watchFolders(
   shares: readonly MadeShare[],
   { stop, onChange, everyMs = lookMs }: {
     stop: AbortSignal;
@@ -23,22 +24,22 @@ export function watchShares(
     everyMs?: number;
   },
 ): void {
-  const watched = new Set(shares.filter(({ files }) => files.length <= watchedFilesMax));
-  const fileCount = [...watched].reduce((sum, { files }) => sum + files.length, 0);
+  const watched = new Set(shares.filter(({ source }) => source.nameCount > 0 && source.nameCount <= watchedNamesMax));
+  if (watched.size === 0) return;
+  const nameCount = [...watched].reduce((sum, { source }) => sum + source.nameCount, 0);
   const timer = setInterval(() => {
     for (const share of watched) {
-      if (isUnchanged(share)) continue;
+      if (hasSameNames(share)) continue;
       watched.delete(share);
       onChange(share);
     }
-  }, Math.max(everyMs, fileCount * fileMs));
+  }, Math.max(everyMs, nameCount * nameMs));
   stop.addEventListener("abort", () => clearInterval(timer));
 }
 
-function isUnchanged({ source }: MadeShare): boolean {
+function hasSameNames({ source }: MadeShare): boolean {
   try {
-    source.checkUnchanged();
-    return true;
+    return source.hasSameNames();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return false;

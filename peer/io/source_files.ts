@@ -93,6 +93,18 @@ export class SourceFiles {
     return Math.floor(newestMs / 1000);
   }
 
+  /** Names in all folders, at the start. */
+  get nameCount(): number {
+    return this.#snapshots.reduce((sum, { entryCount = 0 }) => sum + entryCount, 0);
+  }
+
+  /** Whether as many names are in each folder as there were. @throws UserError where one cannot be read */
+  hasSameNames(): boolean {
+    return this.#snapshots.every(({ path, entryCount }) =>
+      entryCount === undefined || namesIn(path).length === entryCount
+    );
+  }
+
   /** Looks at everything again. @throws UserError when a file or folder is not as it was */
   checkUnchanged(): void {
     for (const before of this.#snapshots) {

@@ -12,11 +12,12 @@ import type { PieceIndex } from "../../lib/ids.ts";
 import { PieceStatus } from "../../lib/piece_status.ts";
 import { PieceFiles, type StoreAnswer } from "../../lib/io/piece_files.ts";
 import type { PiecePool } from "../../lib/io/piece_pool.ts";
-import { UserError } from "../../lib/errors.ts";
+import { reasonOf, UserError } from "../../lib/errors.ts";
 import { isOnDisk, type Metainfo } from "../../lib/metainfo.ts";
 import {
   checkFreeSpace,
   destinationPaths,
+  destinationState,
   freeSpaceOf,
   markExecutables,
   prepareDestination,
@@ -35,6 +36,7 @@ import { ResumeFile } from "./resume_file.ts";
 import { FileSelection } from "../file_selection.ts";
 import type { FileState } from "../resume.ts";
 import { checkAside, settle } from "./aside_pieces.ts";
+import { VerifiedFiles } from "./verified_files.ts";
 
 export interface StorageOptions {
   readonly metainfo: Metainfo;
@@ -49,6 +51,14 @@ export interface StorageOptions {
   readonly resume: boolean;
   /** What is to be downloaded; all without it. Other files are never written to. */
   readonly selection?: FileSelection | undefined;
+}
+
+/** Data that was written may never have reached the disk: nothing is to be relied upon. */
+export class FlushFault extends Error {
+  override readonly name = "FlushFault";
+  constructor(override readonly cause: unknown) {
+    super(reasonOf(cause));
+  }
 }
 
 export class Storage {
@@ -66,6 +76,7 @@ export class Storage {
   readonly #ledger: FileLedger;
   #saving: Promise<void> | undefined;
   #isFinished = false;
+  #isTrusted = false;
 
   private constructor(
     options: StorageOptions,
@@ -173,6 +184,7 @@ export class Storage {
 
   /** Believes in every file that has its full length, without hashing (`--no-verify`). */
   assumeWhole(): Bitfield {
+    this.#isTrusted = true;
     this.#look();
     return this.#believe(assumedStatuses(this.#options.metainfo, this.#ledger.states));
   }
@@ -227,6 +239,39 @@ export class Storage {
   /** The piece could not be read: it counts as missing. */
   forget(piece: PieceIndex): void {
     this.have.clear(piece);
+  }
+
+  /** Whether the piece is still on disk as it should be. */
+  async isRight(piece: PieceIndex): Promise<boolean> {
+    this.#reader.drop(piece);
+    const [isRight] = await this.verified.check({ first: piece, count: 1 }).catch(() => [false]);
+    return isRight;
+  }
+
+  /** The files while nothing is written to them: of a seeder, or of a download that has finished. */
+  get verified(): VerifiedFiles {
+    const { metainfo: { layout }, mode } = this.#options;
+    return new VerifiedFiles({
+      ...{
+        layout,
+        have: this.have,
+        paths: this.#paths,
+        ledger: this.#ledger,
+        files: this.#files,
+        reader: this.#reader,
+      },
+      lookAt: mode === "seed" ? sourceState : destinationState,
+    });
+  }
+
+  /** Nothing is ever written. */
+  get isReadOnly(): boolean {
+    return this.#options.mode === "seed";
+  }
+
+  /** Its data was not hashed by us. */
+  get isTrusted(): boolean {
+    return this.#isTrusted;
   }
 
   /**
@@ -295,7 +340,9 @@ export class Storage {
   async #save({ isLast }: { isLast: boolean }): Promise<void> {
     // What is in `have` now was written before the flush begins; what comes meanwhile is for the next time.
     const have = this.have.clone();
-    await this.#ledger.flush();
+    await this.#ledger.flush().catch((error) => {
+      throw new FlushFault(error);
+    });
     await this.#writeResume(have);
     if (isLast && await this.#ledger.settle()) await this.#writeResume(have);
   }

@@ -9,8 +9,9 @@ import { cacheRestMs } from "../../lib/limits/disk.ts";
 import { resumeSaveMs } from "../../lib/limits/transfer.ts";
 import type { CheckedBlockRange, ConnectionId, Effect, Input } from "../events.ts";
 import type { Torrent } from "../torrent.ts";
+import { DataWatch, type FileNews } from "./data_watch.ts";
 import { RoomWatch } from "./room_watch.ts";
-import type { Storage } from "./storage.ts";
+import { FlushFault, type Storage } from "./storage.ts";
 import type { WebSeedClient, WebTaker } from "./web_seed_client.ts";
 import { type LinkHost, type LinkOwner, type OwnEffect, SwarmLink, track } from "./swarm_link.ts";
 
@@ -18,6 +19,7 @@ import { type LinkHost, type LinkOwner, type OwnEffect, SwarmLink, track } from 
 export type TransferEvent =
   | Extract<Effect, { kind: "peerJoined" | "peerLeft" | "peerBanned" | "pieceDone" | "webSeedFailed" }>
   | Extract<Effect, { kind: "diskPaused" | "diskResumed" }>
+  | FileNews
   | { readonly kind: "complete" }
   | { readonly kind: "trackerFailed"; readonly url: string; readonly why: string }
   | { readonly kind: "resumeNotSaved"; readonly why: string }
@@ -36,6 +38,8 @@ export class Transfer implements LinkOwner, WebTaker {
   readonly #onEvent: (event: TransferEvent) => void;
   readonly #stores = new Set<Promise<void>>();
   readonly #room: RoomWatch;
+  /** While nothing is written. */
+  #watch: DataWatch | undefined;
   #savedAt: number;
   #hasUnsaved = false;
   /** When blocks were last asked for; Infinity while none are in memory. */
@@ -60,6 +64,7 @@ export class Transfer implements LinkOwner, WebTaker {
     this.#room = new RoomWatch({ freeBytes: () => storage.freeBytes, neededBytes: storage.pieceLength });
     this.link = link ?? new SwarmLink(host, torrent, this);
     link?.handTo(torrent, this);
+    if (storage.isReadOnly) this.#watch = this.#startWatch();
   }
 
   /** Takes an input in and performs what follows from it, before it returns. */
@@ -76,9 +81,20 @@ export class Transfer implements LinkOwner, WebTaker {
     this.#complete();
   }
 
+  #startWatch(): DataWatch {
+    return new DataWatch({
+      files: this.#storage.verified,
+      isTrusted: this.#storage.isTrusted,
+      now: () => this.#host.now(),
+      apply: (input) => this.apply(input),
+      tell: (news) => this.#onEvent(news),
+    });
+  }
+
   // For the link
 
   onTick(): void {
+    this.#watch?.tick();
     if (this.#room.hasGrown(this.#host.now())) this.apply({ kind: "diskHasRoom" });
     if (this.#host.now() - this.#readAt > cacheRestMs) {
       this.#readAt = Infinity;
@@ -103,6 +119,7 @@ export class Transfer implements LinkOwner, WebTaker {
 
   async close(): Promise<void> {
     await this.#webSeeds?.close();
+    await this.#watch?.close();
     await this.#storage.close();
   }
 
@@ -120,6 +137,8 @@ export class Transfer implements LinkOwner, WebTaker {
         return void this.#complete();
       case "metadata":
         return; // of a MetadataFetch only
+      case "checkPiece":
+        return void this.#checkPiece(effect.piece);
       case "diskPaused":
         this.#room.begin(this.#host.now());
         return this.#onEvent(effect);
@@ -170,6 +189,7 @@ export class Transfer implements LinkOwner, WebTaker {
     } catch (error) {
       const lost = await this.#lostPieces(ranges);
       this.apply({ kind: "readFailed", connection, ranges, lost, why: reasonOf(error) });
+      if (lost.length > 0) this.#watch?.onUnreadable(lost, reasonOf(error));
     }
   }
 
@@ -182,6 +202,14 @@ export class Transfer implements LinkOwner, WebTaker {
     });
     for (const piece of lost) this.#storage.forget(piece);
     return [...lost];
+  }
+
+  /** While data is still written, what turns out to be wrong is fetched again; nobody looks after the files then. */
+  async #checkPiece(piece: PieceIndex): Promise<void> {
+    if (this.#watch !== undefined) return await this.#watch.check(piece);
+    const ok = await this.#storage.isRight(piece);
+    if (!ok) this.#storage.forget(piece);
+    this.apply({ kind: "pieceChecked", piece, ok });
   }
 
   #storePiece({ piece, buffer }: Extract<Effect, { kind: "storePiece" }>): void {
@@ -209,6 +237,7 @@ export class Transfer implements LinkOwner, WebTaker {
     try {
       await Promise.allSettled(this.#stores);
       await this.#storage.finish();
+      this.#watch ??= this.#startWatch();
       this.#onEvent({ kind: "complete" });
     } catch (error) {
       this.#onEvent({ kind: "failed", error });
@@ -222,7 +251,9 @@ export class Transfer implements LinkOwner, WebTaker {
     try {
       await this.#storage.saveResume(moment);
     } catch (error) {
-      this.#onEvent({ kind: "resumeNotSaved", why: reasonOf(error) });
+      const isDataLost = error instanceof FlushFault && isLoss(error.cause) && !moment.isLast;
+      if (isDataLost) this.#onEvent({ kind: "failed", error: error.cause });
+      else this.#onEvent({ kind: "resumeNotSaved", why: reasonOf(error) });
     }
   }
 }

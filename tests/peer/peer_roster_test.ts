@@ -174,7 +174,7 @@ Deno.test("Torrent dials a peer again soon that it gave blocks to, however often
   for (let visits = 1; visits <= 5; visits++) {
     assertEquals(stage.effectsOf("dial").length, visits);
     const peer = stage.join({ endpoint, isOutgoing: true });
-    peer.say((out) => (out.bare(MessageId.interested), out.range(MessageId.request, 0, 0, 16_384)));
+    peer.say((out) => (out.bare(MessageId.interested), out.range(MessageId.request, visits, 0, 16_384)));
     peer.leave();
     stage.pass(2_500);
   }

@@ -256,10 +256,10 @@ export class VirtualSwarm {
       case "close":
         this.#closeEnd(peer, effect.connection);
         break;
+      case "checkPiece":
+        return this.#queue.add(this.now, () => this.apply(peer, { ...effect, kind: "pieceChecked", ok: true }));
       case "complete":
         peer.completedAt = this.now;
-        break;
-      default:
     }
     peer.events.push(effect);
   }

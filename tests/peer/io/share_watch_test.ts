@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type MadeShare, makeShares } from "../../../peer/io/made_share.ts";
-import { watchShares } from "../../../peer/io/share_watch.ts";
+import { watchFolders } from "../../../peer/io/share_watch.ts";
 import { makeContext } from "../../cli/test_context.ts";
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
@@ -12,11 +12,14 @@ async function withFolder(run: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-Deno.test("watchShares() tells once of a share whose data changed, and of no other", async () => {
+Deno.test("watchFolders() tells once of a share into which something came or from which it went, and of no other", async () => {
   await withFolder(async (folder) => {
-    for (const name of ["a", "b"]) await Deno.writeTextFile(`${folder}/${name}`, name);
+    for (const name of ["a", "b", "c"]) {
+      await Deno.mkdir(`${folder}/${name}`);
+      await Deno.writeTextFile(`${folder}/${name}/file`, name);
+    }
     const options = { name: undefined, isPinned: false };
-    const shares = await makeShares(makeContext(), [`${folder}/a`, `${folder}/b`], options);
+    const shares = await makeShares(makeContext(), ["a", "b", "c"].map((name) => `${folder}/${name}`), options);
     const changed: MadeShare[] = [];
     const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const end = new AbortController();
@@ -24,10 +27,10 @@ Deno.test("watchShares() tells once of a share whose data changed, and of no oth
       changed.push(share);
       (changed.length === 1 ? first : second).resolve();
     };
-    watchShares(shares, { stop: end.signal, onChange, everyMs: 1 });
-    await Deno.writeTextFile(`${folder}/b`, "changed");
+    watchFolders(shares, { stop: end.signal, onChange, everyMs: 1 });
+    await Deno.writeTextFile(`${folder}/b/more`, "more");
     await first.promise;
-    await Deno.writeTextFile(`${folder}/a`, "changed too");
+    await Deno.remove(`${folder}/a`, { recursive: true });
     await second.promise;
     end.abort();
     assertEquals(changed.map(({ metainfo }) => metainfo.name), ["b", "a"]);

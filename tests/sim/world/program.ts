@@ -301,6 +301,8 @@ export class Program implements SocketOwner {
         return this.disk.read(effect);
       case "storePiece":
         return this.disk.storePiece(effect);
+      case "checkPiece":
+        return this.disk.checkPiece(effect);
       case "pieceDone":
         this.disk.hasUnsaved = true;
         return;

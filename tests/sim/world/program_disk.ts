@@ -78,6 +78,15 @@ export class ProgramDisk {
     else this.#program.later(this.takesMs(), read);
   }
 
+  /** Somebody asks for the piece a second time: it is hashed. */
+  checkPiece({ piece }: EffectOf<"checkPiece">): void {
+    this.#program.later(this.takesMs(), () => {
+      const ok = this.#store!.have.has(piece) && this.#program.machine.drive.right.has(piece);
+      if (!ok) this.#store!.have.clear(piece);
+      this.#program.apply({ kind: "pieceChecked", piece, ok });
+    });
+  }
+
   storePiece({ piece, buffer: original }: EffectOf<"storePiece">): void {
     if (this.#program.machine.plan.isDiskAtOnce) return this.#endStore(piece, original);
     const buffer = new Uint8Array(original.buffer.transfer());
