@@ -209,13 +209,14 @@ export class HttpServer {
    */
   async #converse(connection: HttpConnection, socket: Socket, handler: HttpHandler): Promise<void> {
     let isTuned = false;
+    let isPressing = false;
     while (!connection.isClosing && !this.#isClosed) {
       const space = connection.space();
       const count = await socket.read(space);
       if (count === null || this.#isClosed) return;
       connection.end += count;
       // Whoever sends faster than he is answered gets no more of the loop than all others of his kind together.
-      if (count === space.length) {
+      if (isPressing) {
         this.#room.refusals.add("tooFast");
         await this.#pressing.turn();
       }
@@ -242,6 +243,7 @@ export class HttpServer {
       if (replies.bytes.length <= httpTurnBytesMax && this.#spareReplies.length < sparesMax) {
         this.#spareReplies.push(replies);
       }
+      isPressing = hasAnswered && count === space.length;
       this.#await(connection, hasAnswered);
     }
     if (connection.isClosing && !connection.isDone) await this.#linger(connection, socket);

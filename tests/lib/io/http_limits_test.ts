@@ -85,30 +85,47 @@ Deno.test("HttpServer gives the place of one that has not asked yet to a newcome
   });
 });
 
-Deno.test("HttpServer refuses a connection when all others are being answered", async () => {
-  const { promise: isWriting, resolve: begin } = Promise.withResolvers<void>();
+/** A server whose first `count` connections' replies are not taken until `release`. */
+async function withHeldReplies(
+  { count, connectionsMax }: { count: number; connectionsMax: number },
+  run: (server: HttpServer, connect: () => Promise<Deno.TcpConn>) => Promise<void>,
+): Promise<void> {
+  const { promise: areWriting, resolve: begin } = Promise.withResolvers<void>();
   const { promise: mayWrite, resolve: release } = Promise.withResolvers<void>();
-  let count = 0;
+  let [accepted, writing] = [0, 0];
   const listener = listenChanged((socket) => {
-    if (count++ > 0) return;
+    if (accepted++ >= count) return;
     const write = socket.write.bind(socket);
     socket.write = async (bytes) => {
-      begin();
+      if (++writing === count) begin();
       await mayWrite;
       return await write(bytes);
     };
   });
-  const limits = { connectionsMax: 1 };
-  const server = new HttpServer({ listeners: [listener], open: () => handle, onFault: () => {}, limits });
-  using answered = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
-  await writeAll(answered, "GET /a HTTP/1.1\r\n\r\n");
-  await isWriting;
-  const refused = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
-  assertStringIncludes(await readAll(refused), "HTTP/1.1 503 Service Unavailable\r\n");
-  assertEquals(server.refused.tooManyConnections, 1);
+  const server = new HttpServer({
+    listeners: [listener],
+    open: () => handle,
+    onFault: () => {},
+    limits: { connectionsMax },
+  });
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  const held = await Promise.all(Array.from({ length: count }, connect));
+  for (const connection of held) await writeAll(connection, "GET /a HTTP/1.1\r\n\r\n");
+  await areWriting;
+  await run(server, connect);
   release();
-  await readUntil(answered, "/a|");
+  for (const connection of held) {
+    await readUntil(connection, "/a|");
+    connection.close();
+  }
   await server.close();
+}
+
+Deno.test("HttpServer refuses a connection when all others are being answered", async () => {
+  await withHeldReplies({ count: 1, connectionsMax: 1 }, async (server, connect) => {
+    assertStringIncludes(await readAll(await connect()), "HTTP/1.1 503 Service Unavailable\r\n");
+    assertEquals(server.refused.tooManyConnections, 1);
+  });
 });
 
 Deno.test("HttpServer lets others have their turn between those of a client that sends faster than it is answered", async () => {
@@ -123,17 +140,15 @@ Deno.test("HttpServer lets others have their turn between those of a client that
 });
 
 Deno.test("HttpServer sends nothing large and keeps nobody while half of its connections are not read from", async () => {
-  await withServer({ connectionsMax: 4 }, async (server) => {
-    using _first = await askAndNeverRead(server);
-    using _second = await askAndNeverRead(server);
-    const isCrowded = async () => {
-      using connection = await server.connect();
-      await writeAll(connection, "GET /a HTTP/1.1\r\n\r\n");
-      return (await readUntil(connection, "/a|")).includes("Connection: close") || undefined;
+  await withHeldReplies({ count: 2, connectionsMax: 4 }, async (server, connect) => {
+    const ask = async (path: string) => {
+      const connection = await connect();
+      await writeAll(connection, `GET ${path} HTTP/1.1\r\n\r\n`);
+      return await readAll(connection);
     };
-    await waitFor("two replies that wait", isCrowded, 5_000);
-    assertMatch(await server.exchange("GET /large HTTP/1.1\r\n\r\n"), /^HTTP\/1.1 503 /);
-    assertEquals(server.server.refused.crowded, 1);
+    assertMatch(await ask("/a"), /^HTTP\/1.1 200 [^]*Connection: close[^]*\/a\|$/);
+    assertMatch(await ask("/large"), /^HTTP\/1.1 503 /);
+    assertEquals(server.refused.crowded, 1);
   });
 });
 
