@@ -16,7 +16,7 @@ import { ProtocolError, UserError } from "../../lib/errors.ts";
 import type { InfoHash } from "../../lib/ids.ts";
 import { announceTimeoutMs, trackerReplyBytesMax } from "../../lib/limits/tracker.ts";
 import type { AnnounceClientOptions } from "./announce_client.ts";
-import { fetchFollowing, isHttp, wordsOf } from "./http_client.ts";
+import { fetchFollowing, isHttp, isPrivate, wordsOf } from "./http_client.ts";
 import { unreachable } from "./tracker_error.ts";
 
 /**
@@ -58,6 +58,7 @@ async function ask<T>(
     const { response } = await fetchFollowing(httpUrl(tracker, url), {
       signal: AbortSignal.any([signal, timeout]),
       headers: { "accept": "*/*" },
+      check: (url) => refuseOtherPathsAtHome(tracker, url),
     });
     const body = await readBody(response);
     return decodeBody(response, body, decode);
@@ -72,6 +73,15 @@ function httpUrl(tracker: string, text: string): URL {
   const url = URL.parse(text);
   if (url === null || !isHttp(url)) throw unreachable(tracker, "its address is not an http one");
   return url;
+}
+
+/**
+ * A torrent from anybody must not make us press buttons on the web pages of our own network: there, only what is called as
+ * trackers are is asked (libtorrent's rule too, for loopback).
+ */
+async function refuseOtherPathsAtHome(tracker: string, url: URL): Promise<void> {
+  if (/\/(announce|scrape)[^/]*$/.test(url.pathname) || !await isPrivate(url)) return;
+  throw unreachable(tracker, "a tracker on a private network has to be at /announce");
 }
 
 /** The whole body after decompression; more than the bound is an error, however well it was packed. */

@@ -30,6 +30,7 @@ type Answer = (connection: Deno.TcpConn, request: string) => Promise<void> | str
 class RawTracker implements AsyncDisposable {
   readonly listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly origin = `http://127.0.0.1:${this.listener.addr.port}`;
+  readonly url = `${this.origin}/announce`;
   readonly requests: string[] = [];
   readonly #serving: Promise<void>;
   readonly #connections = new Set<Deno.TcpConn>();
@@ -113,16 +114,18 @@ Deno.test("announceByHttp() decodes answers that are chunked, gzipped, or end wi
 Deno.test("announceByHttp() follows redirects, three of them", async () => {
   await using tracker = new RawTracker((_, head) => {
     const hop = Number(/\/hop(\d)/.exec(head)?.[1]);
-    return hop === 0 ? ok(body) : `HTTP/1.1 302 Found\r\nLocation: /hop${hop - 1}\r\nContent-Length: 0\r\n\r\n`;
+    return hop === 0
+      ? ok(body)
+      : `HTTP/1.1 302 Found\r\nLocation: /hop${hop - 1}/announce\r\nContent-Length: 0\r\n\r\n`;
   });
-  assertEquals((await announceTo(`${tracker.origin}/hop3`)).peers.length, 1);
-  await assertRejects(() => announceTo(`${tracker.origin}/hop4`), UserError, "it redirects too often");
+  assertEquals((await announceTo(`${tracker.origin}/hop3/announce`)).peers.length, 1);
+  await assertRejects(() => announceTo(`${tracker.origin}/hop4/announce`), UserError, "it redirects too often");
 });
 
 Deno.test("announceByHttp() follows no redirect to another kind of address", async () => {
   for (const location of ["file:///etc/passwd", "ftp://127.0.0.1/", "data:,d8:intervali60e5:peers0:e"]) {
     await using tracker = new RawTracker(() => `HTTP/1.1 301 x\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`);
-    await assertRejects(() => announceTo(tracker.origin), UserError, "redirects to something that is no web address");
+    await assertRejects(() => announceTo(tracker.url), UserError, "redirects to something that is no web address");
   }
 });
 
@@ -160,13 +163,27 @@ Deno.test("announceByHttp() follows no redirect from a public address to a priva
   }
 });
 
+Deno.test("announceByHttp() asks on a private network for nothing but announces, also behind a redirect", async () => {
+  await using tracker = new RawTracker((_, head) =>
+    head.startsWith("GET /announce") ? "HTTP/1.1 302 x\r\nLocation: /reboot\r\nContent-Length: 0\r\n\r\n" : ok(body)
+  );
+  const why = "a tracker on a private network has to be at /announce";
+  for (const path of ["/", "/reboot?now=1", "/announce/../reboot", "/announce/x"]) {
+    await assertRejects(() => announceTo(`${tracker.origin}${path}`), UserError, why, path);
+  }
+  assertEquals(tracker.requests.length, 0);
+  await assertRejects(() => announceTo(tracker.url), UserError, why);
+  assertEquals(tracker.requests.length, 1);
+  assertEquals((await announceTo(`${tracker.origin}/key/announce.php?a=b`)).peers.length, 1);
+});
+
 Deno.test("announceByHttp() understands a refusal, whatever its status", async () => {
   const refusal = "d14:failure reason9:not today8:retry ini5ee";
   for (const status of ["200 OK", "403 Forbidden", "503 Busy"]) {
     await using tracker = new RawTracker(() =>
       `HTTP/1.1 ${status}\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`
     );
-    const error = await assertRejects(() => announceTo(tracker.origin), TrackerFailure, "not today");
+    const error = await assertRejects(() => announceTo(tracker.url), TrackerFailure, "not today");
     assertEquals(error.retryInMs, 300_000);
   }
 });
@@ -182,7 +199,7 @@ Deno.test("announceByHttp() says what is wrong with an answer", async () => {
   ];
   for (const [reply, why] of table) {
     await using tracker = new RawTracker(() => reply);
-    await assertRejects(() => announceTo(tracker.origin), ProtocolError, why, reply);
+    await assertRejects(() => announceTo(tracker.url), ProtocolError, why, reply);
   }
 });
 
@@ -221,8 +238,8 @@ Deno.test("announceByHttp() gives up on a tracker that never answers, and on one
   await using endless = new RawTracker((connection) =>
     writeAll(connection, bytesFromLatin1("HTTP/1.1 200 OK\r\n\r\nd8:"))
   );
-  for (const { origin } of [silent, endless]) {
-    await assertRejects(() => announceTo(origin, 100), UserError, "it gives no answer");
+  for (const { url } of [silent, endless]) {
+    await assertRejects(() => announceTo(url, 100), UserError, "it gives no answer");
   }
 });
 
@@ -233,7 +250,7 @@ Deno.test("announceByHttp() stops reading an answer of 100 MB after the first", 
     const part = new Uint8Array(1_000_000).fill(0x64);
     for (; sent < 100; sent++) await writeAll(connection, part);
   });
-  await assertRejects(() => announceTo(tracker.origin), ProtocolError, "the tracker's answer is too large");
+  await assertRejects(() => announceTo(tracker.url), ProtocolError, "the tracker's answer is too large");
   assert(sent < 50, `${sent} MB were taken`);
 });
 
@@ -244,7 +261,7 @@ Deno.test("announceByHttp() bounds what an answer inflates to", async () => {
     bomb,
   ]);
   await using tracker = new RawTracker(() => latin1FromBytes(reply));
-  await assertRejects(() => announceTo(tracker.origin), ProtocolError, "the tracker's answer is too large");
+  await assertRejects(() => announceTo(tracker.url), ProtocolError, "the tracker's answer is too large");
 });
 
 Deno.test("announceByHttp() ends with the reason of its signal", async () => {
@@ -253,11 +270,11 @@ Deno.test("announceByHttp() ends with the reason of its signal", async () => {
     controller.abort("SIGINT");
     return Promise.resolve();
   });
-  const outcome = await announceByHttp({ url: tracker.origin, request }, { signal: controller.signal }).catch((
+  const outcome = await announceByHttp({ url: tracker.url, request }, { signal: controller.signal }).catch((
     reason,
   ) => reason);
   assertEquals(outcome, "SIGINT");
-  const again = await announceByHttp({ url: tracker.origin, request }, { signal: controller.signal }).catch((reason) =>
+  const again = await announceByHttp({ url: tracker.url, request }, { signal: controller.signal }).catch((reason) =>
     reason
   );
   assertEquals(again, "SIGINT");
