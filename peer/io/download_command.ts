@@ -23,6 +23,7 @@ import { Download } from "./download.ts";
 import { DownloadLock } from "./download_lock.ts";
 import { chooseFiles, parseFileWish } from "./file_choice.ts";
 import { fetchMagnet, findLinkPeers, readMagnet } from "./magnet_source.ts";
+import { flushFolder } from "./flush.ts";
 import { MetadataFile } from "./metadata_file.ts";
 import { describeSeedingEnd, type SeedingBounds } from "./seeding_end.ts";
 import { resolvePeers, Session } from "./session.ts";
@@ -124,6 +125,7 @@ export async function fetchTorrent(
       whenWhole: async () => {
         await new MetadataFile({ directory: values.output, infoHash: torrent.metainfo.infoHash }).remove();
         lock?.release();
+        await flushFolder(values.output); // what is gone shall not be there again after a power cut
       },
     });
     if (!context.stop.aborted && seedsAfter) await download.seed(bounds);
