@@ -184,6 +184,11 @@ export class Uploader {
   ): void {
     session.isReading = false;
     for (let i = 0; i < ranges.length; i++) {
+      // It was lost while it was read: the bytes may be anything.
+      if (!this.#table.isHave(ranges[i].piece)) {
+        session.sendReject(ranges[i]);
+        continue;
+      }
       session.sendBlock(ranges[i].piece, ranges[i].begin, blocks[i], now);
       this.meter.add(blocks[i].length, now);
     }

@@ -37,8 +37,10 @@ export const roomLookMs = 1_000;
 /** Looks at files of a seeder a second (3 µs each), and seconds in which all of a few are looked at. */
 export const looksPerSecondMax = 100;
 export const lookSeconds = 5;
-/** Files that are looked at after one read: there may be thousands under it. */
-export const looksPerReadMax = 16;
+/** Milliseconds a second that such looks may take: a disk that has to seek for each would stop everything else. */
+export const lookMsMax = 5;
+/** Looks a second at files because they were read: of thousands of small ones more would cost a tenth of the reading. */
+export const readLooksPerSecondMax = 500;
 /** Milliseconds after which a file that changed is hashed again: at first, and when it goes on changing. */
 export const recheckSoonMs = 200;
 export const recheckRestMs = 5_000;

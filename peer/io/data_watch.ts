@@ -8,9 +8,10 @@
 import { UserError } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import {
+  lookMsMax,
   lookSeconds,
-  looksPerReadMax,
   looksPerSecondMax,
+  readLooksPerSecondMax,
   recheckMaxMs,
   recheckMinMs,
   recheckRestMs,
@@ -53,6 +54,9 @@ export class DataWatch {
   /** The file that was looked at last because it was read, and when. */
   #readFile = -1;
   #readAt = -Infinity;
+  /** Looks because of reads in this second, and when it began. */
+  #readLooks = 0;
+  #readSecondAt = -Infinity;
   #running: Promise<void> | undefined;
   #isClosed = false;
 
@@ -114,7 +118,7 @@ export class DataWatch {
     this.#lookAt = now;
     const perSecond = Math.min(looksPerSecondMax, fileCount / lookSeconds);
     const count = Math.min(fileCount, Math.ceil(perSecond * seconds));
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count && this.#options.now() - now < lookMsMax; i++) {
       this.#look(this.#nextFile);
       this.#nextFile = (this.#nextFile + 1) % fileCount;
     }
@@ -123,14 +127,18 @@ export class DataWatch {
   /** @throws UserError when a file changed: the bytes that were read may not be what was verified */
   #onRead(range: { offset: number; length: number }): void {
     let isChanged = false;
-    let looks = 0;
+    const now = this.#options.now();
+    if (now - this.#readSecondAt >= 1_000) {
+      this.#readSecondAt = now;
+      this.#readLooks = 0;
+    }
     for (const { fileIndex } of this.#files.layout.spansOf(range)) {
-      if (++looks > looksPerReadMax) break;
+      if (this.#readLooks >= readLooksPerSecondMax) break;
       // Of a large file dozens of ranges are read in the time in which anybody could notice.
-      const now = this.#options.now();
       if (fileIndex === this.#readFile && now - this.#readAt < readLookMs) continue;
       this.#readFile = fileIndex;
       this.#readAt = now;
+      this.#readLooks++;
       if (this.#look(fileIndex)) isChanged = true;
     }
     if (isChanged) throw new UserError("give a piece", "its file has changed");
@@ -237,7 +245,8 @@ export class DataWatch {
     const lacking = (this.#wholeCounts.get(fileIndex) ?? 0) - this.#files.piecesHad(fileIndex).length;
     if (!isReadable) this.#retry(fileIndex);
     else this.#delays.delete(fileIndex);
-    if (lacking > 0) return this.#tellWrong(fileIndex, `${lacking} of its pieces are not the torrent's`);
+    const many = lacking === 1 ? "1 piece of it is" : `${lacking} pieces of it are`;
+    if (lacking > 0) return this.#tellWrong(fileIndex, `${many} not the torrent's`);
     this.#wholeCounts.delete(fileIndex);
     if (this.#told.delete(fileIndex)) this.#options.tell({ kind: "fileRight", path: this.#files.paths[fileIndex] });
   }

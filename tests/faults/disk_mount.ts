@@ -46,3 +46,73 @@ export function fillDisk(folder: string): string {
   }
   return path;
 }
+
+/** Whether there are what `PullableDisk` needs: a loop device, ext4, and the right to make both. */
+export const mayPullDisks = mayMount && ["mkfs.ext4", "losetup"].every(isInstalled) && hasLoop();
+
+function isInstalled(program: string): boolean {
+  return ["/sbin", "/usr/sbin", "/bin", "/usr/bin"].some((folder) => exists(join(folder, program)));
+}
+
+function hasLoop(): boolean {
+  return new Deno.Command("losetup", { args: ["-f"], stdout: "null", stderr: "null" }).outputSync().success;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** EXT4_IOC_SHUTDOWN: `_IOR('X', 125, __u32)`, and its flag for "at once, and keep nothing that is not on the disk". */
+const shutDownRequest = 0x8004587dn;
+const withoutFlush = 2;
+
+/** An ext4 file system on a loop device, which can be made to fail as a disk does that is pulled out. */
+export class PullableDisk {
+  readonly folder: string;
+  readonly #image: string;
+
+  private constructor(folder: string, image: string) {
+    this.folder = folder;
+    this.#image = image;
+  }
+
+  static async mount(scene: Scene): Promise<PullableDisk> {
+    const folder = scene.newFolder("disk");
+    const image = join(scene.newFolder("image"), "ext4");
+    Deno.writeFileSync(image, new Uint8Array());
+    Deno.truncateSync(image, 16 << 20);
+    await run("mkfs.ext4", "-q", image);
+    const disk = new PullableDisk(folder, image);
+    await disk.plugIn();
+    scene.atEnd(() => run("umount", folder));
+    return disk;
+  }
+
+  /** Every access fails from now on; what the programs have open stays open. */
+  pull(): void {
+    const libc = Deno.dlopen("libc.so.6", {
+      open: { parameters: ["buffer", "i32"], result: "i32" },
+      ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+      close: { parameters: ["i32"], result: "i32" },
+    });
+    try {
+      const descriptor = libc.symbols.open(new TextEncoder().encode(`${this.folder}\0`), 0);
+      const failed = libc.symbols.ioctl(descriptor, shutDownRequest, new Uint32Array([withoutFlush]));
+      libc.symbols.close(descriptor);
+      if (failed !== 0) throw new Error("the file system was not shut down");
+    } finally {
+      libc.close();
+    }
+  }
+
+  /** The disk is there again, as it was last written. */
+  async plugIn(): Promise<void> {
+    await new Deno.Command("umount", { args: [this.folder], stderr: "null" }).output();
+    await run("mount", "-o", "loop", this.#image, this.folder);
+  }
+}
