@@ -17,7 +17,7 @@
 import { createHash } from "node:crypto";
 import { bytesAt, decodeBencode, dictionaryOf, encodeBencode, textAt } from "../lib/bencode.ts";
 import { Bitfield } from "../lib/bitfield.ts";
-import { type Bytes, equalBytes, readUint32, writeUint32 } from "../lib/bytes.ts";
+import { type Bytes, equalBytes, formatHex, readUint32, writeUint32 } from "../lib/bytes.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import { idBytes, type InfoHash } from "../lib/ids.ts";
 
@@ -110,21 +110,31 @@ export function decodeResume(
  *
  * @param name the torrent's safe name
  */
-export function resumeFileName(torrent: { name: string; infoHash: InfoHash }): string {
-  return hiddenName(torrent, "localbt-resume");
+export function resumeFileName({ name, infoHash }: { name: string; infoHash: InfoHash }): string {
+  return hiddenName({ name, id: infoHash }, "localbt-resume");
 }
 
 /** The name of the part file, beside it. @param name as above */
-export function partFileName(torrent: { name: string; infoHash: InfoHash }): string {
-  return hiddenName(torrent, "localbt-parts");
+export function partFileName({ name, infoHash }: { name: string; infoHash: InfoHash }): string {
+  return hiddenName({ name, id: infoHash }, "localbt-parts");
 }
 
-/** The name of the file that keeps a second download of it out of the folder. @param name as above */
-export function lockFileName(torrent: { name: string; infoHash: InfoHash }): string {
-  return hiddenName(torrent, "localbt-lock");
+/**
+ * The name of the file that keeps a second download out of the folder: the same for all torrents of that name, since the
+ * files of two torrents can only be the same where the torrents' names are.
+ *
+ * @param name as above
+ */
+export function lockFileName({ name }: { name: string }): string {
+  return hiddenName({ name, id: formatHex(sha1(new TextEncoder().encode(name.toLowerCase()))) }, "localbt-lock");
 }
 
-function hiddenName({ name, infoHash }: { name: string; infoHash: InfoHash }, ending: string): string {
+/** Whether a torrent of this name would lay a file of ours, forged, for another download to find. @param name as above */
+export function isNameOfOurs(name: string): boolean {
+  return /\.localbt-[a-z]+(\.tmp)?$/i.test(name);
+}
+
+function hiddenName({ name, id }: { name: string; id: string }, ending: string): string {
   const encoder = new TextEncoder();
   let stem = "";
   let byteLength = 0;
@@ -133,7 +143,7 @@ function hiddenName({ name, infoHash }: { name: string; infoHash: InfoHash }, en
     if (byteLength > stemBytesMax) break;
     stem += character;
   }
-  return `.${stem}.${infoHash.slice(0, 8)}.${ending}`;
+  return `.${stem}.${id.slice(0, 8)}.${ending}`;
 }
 
 /** UTF-8 bytes of the torrent's name in the resume file's: with its ends and a `.tmp` it stays below 255. */

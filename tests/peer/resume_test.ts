@@ -1,9 +1,18 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { decodeBencode, dictionaryOf, encodeBencode } from "../../lib/bencode.ts";
 import { bytesAt } from "../../lib/bencode.ts";
 import { Bitfield } from "../../lib/bitfield.ts";
 import { type InfoHash, parseInfoHash } from "../../lib/ids.ts";
-import { decodeResume, encodeResume, noFile, resumeFileName, type ResumeState } from "../../peer/resume.ts";
+import {
+  decodeResume,
+  encodeResume,
+  isNameOfOurs,
+  lockFileName,
+  noFile,
+  partFileName,
+  resumeFileName,
+  type ResumeState,
+} from "../../peer/resume.ts";
 
 const infoHash = parseInfoHash("0123456789abcdef0123456789abcdef01234567") as InfoHash;
 const other = parseInfoHash("1123456789abcdef0123456789abcdef01234567") as InfoHash;
@@ -71,4 +80,17 @@ Deno.test("resumeFileName() is hidden, tells torrents apart and fits a file syst
   const long = resumeFileName({ name: "ж".repeat(120), infoHash });
   assertEquals(new TextEncoder().encode(`${long}.tmp`).length <= 255, true);
   assertEquals(long.includes("\ufffd"), false);
+});
+
+Deno.test("lockFileName() is that of the name, whatever the torrent and its capitals", () => {
+  assertEquals(lockFileName({ name: "Holiday" }).slice(-22), lockFileName({ name: "holiday" }).slice(-22));
+  assertNotEquals(lockFileName({ name: "x".repeat(250) }), lockFileName({ name: "x".repeat(251) }));
+});
+
+Deno.test("isNameOfOurs() knows every name that we write beside a download", () => {
+  const torrent = { name: "x", infoHash };
+  for (const name of [resumeFileName(torrent), partFileName(torrent), lockFileName(torrent)]) {
+    assertEquals([name, `${name}.tmp`, name.toUpperCase()].map(isNameOfOurs), [true, true, true]);
+  }
+  assertEquals(["x", "localbt-resume", ".x.localbt", "x.localbt-resume.bin"].map(isNameOfOurs), Array(4).fill(false));
 });
