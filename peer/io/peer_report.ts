@@ -4,6 +4,7 @@ import { safeText } from "../../lib/cli/text.ts";
 import { formatEndpoint } from "../../lib/endpoint.ts";
 import { reasonOf } from "../../lib/errors.ts";
 import type { FileNews } from "./data_watch.ts";
+import { trackerName } from "./tracker_error.ts";
 import type { TransferEvent } from "./transfer.ts";
 
 /** Web seeds whose faults are told without --verbose: a torrent may name hundreds. */
@@ -44,7 +45,7 @@ export class PeerReport {
       case "trackerFailed":
         if (this.#failedTrackers.has(event.url) && !context.verbose) return;
         this.#failedTrackers.add(event.url);
-        context.warn(`tracker ${safeText(event.url)}: ${safeText(event.why)}`);
+        context.warn(`tracker ${safeText(trackerName(event.url))}: ${safeText(event.why)}`);
         return;
       case "webSeedFailed":
         return this.#tellWebSeed(formatEndpoint(event.endpoint), event.why);

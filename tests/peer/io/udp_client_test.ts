@@ -171,7 +171,7 @@ Deno.test("UdpClient gives up on a tracker that is silent, to a connect or to an
     await using tracker = new RawTracker(answer);
     using client = new TestClient();
     const error = await assertRejects(() => client.ask(`${tracker.url}?secret`, 100), UserError, "it gives no answer");
-    assertStringIncludes(error.message, `udp://127.0.0.1:${tracker.port}:`);
+    assertStringIncludes(error.message, `udp://127.0.0.1:${tracker.port}/announce:`);
   }
 });
 
