@@ -52,6 +52,41 @@ export function requestFor(piece: number, begin = 0, length = 16_384): Buffer {
   return message(id.request, piece, begin, length);
 }
 
+/** An extended message (BEP 10). */
+export function extended(extensionId: number, payload: string | Uint8Array): Buffer {
+  const bytes = typeof payload === "string" ? Buffer.from(payload, "latin1") : payload;
+  return message(20, Buffer.concat([Buffer.from([extensionId]), bytes]));
+}
+
+/** The pieces of the target's torrent. */
+export function pieceCountOf({ totalLength, pieceLength }: Target): number {
+  return Math.ceil(Number(totalLength) / Number(pieceLength));
+}
+
+/** Calls back for each message that comes, the handshake left out. */
+export function onMessages(socket: Socket, hear: (messageId: number, body: Buffer) => void): void {
+  let pending = Buffer.alloc(0);
+  let isGreeted = false;
+  socket.on("data", (bytes: Buffer) => {
+    pending = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
+    for (;;) {
+      const length = isGreeted ? pending.length < 4 ? 4 : 4 + pending.readUInt32BE(0) : 68;
+      if (pending.length < length || isGreeted && pending.length < 4) return;
+      if (isGreeted && length > 4) hear(pending[4], pending.subarray(5, length));
+      isGreeted = true;
+      pending = pending.subarray(length);
+    }
+  });
+}
+
+/** Resolves at the first unchoke, or when the connection ends. */
+export function untilUnchoked(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    onMessages(socket, (messageId) => messageId === id.unchoke && resolve());
+    socket.once("close", () => resolve());
+  });
+}
+
 /** Writes again and again, as fast as the other side takes it. Resolves when the connection ends. */
 export async function flood(socket: Socket, bytes: Uint8Array | (() => Uint8Array)): Promise<void> {
   while (!socket.destroyed) {
@@ -79,6 +114,8 @@ export function ended(socket: Socket, { isRead = true } = {}): Promise<void> {
   return new Promise((resolve) => socket.destroyed ? resolve() : socket.once("close", () => resolve()));
 }
 
+/** What an act ends with that leaves its connection open, for the victim to keep. */
+export const keepOpen = Symbol("keep open");
 /** Milliseconds before somebody who was thrown out comes again. */
 const againMs = 20;
 
@@ -99,7 +136,7 @@ interface CrowdOptions {
 export async function crowd(
   target: Target,
   { count, isStubborn = true, perAddress = 1 }: CrowdOptions,
-  act: (socket: Socket, index: number) => Promise<void>,
+  act: (socket: Socket, index: number) => Promise<void | typeof keepOpen>,
 ): Promise<void> {
   let next = 0;
   const first: Promise<void>[] = [];
@@ -109,8 +146,8 @@ export async function crowd(
       const socket = await connectFrom(target, addressOf(Math.floor(index / perAddress)));
       onFirst();
       if (socket !== undefined) {
-        await act(socket, index).catch(() => {});
-        socket.destroy();
+        const isKept = await act(socket, index) === keepOpen;
+        if (!isKept) socket.destroy();
       }
       await new Promise((resolve) => setTimeout(resolve, againMs));
     } while (isStubborn);
