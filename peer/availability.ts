@@ -10,6 +10,8 @@ import type { PieceTable } from "./piece_table.ts";
 
 /** Pieces that one peer may propose at a time. */
 const suggestionsMax = 32;
+/** Pieces that one peer may let us have while choked. */
+const allowedFastMax = 64;
 
 export class Availability {
   readonly #table: PieceTable;
@@ -48,7 +50,7 @@ export class Availability {
   /** The peer has one piece more. @throws ProtocolError when there is no such piece */
   onHave(session: PeerSession, index: number): void {
     const piece = this.#pieceOf(index);
-    if (!session.has.set(piece)) return;
+    if (!session.has.set(piece)) return session.patience.spend(1);
     this.#picker.increase(piece);
     if (!this.isCounted(session)) this.#picker.countPeer(session.has, -1);
     if (this.#table.isLacking(piece)) session.wantedCount++;
@@ -59,6 +61,8 @@ export class Availability {
   onDontHave(session: PeerSession, index: number): PieceIndex | undefined {
     const piece = this.#pieceOf(index);
     const wasCounted = this.isCounted(session);
+    // losing and finding the same piece again and again is no news
+    if (++session.lostCount > session.has.length) session.patience.spend(1);
     if (!session.has.clear(piece)) return undefined;
     this.#shrunk.add(session);
     if (wasCounted) this.#picker.decrease(piece);
@@ -82,7 +86,10 @@ export class Availability {
   /** The peer proposes a piece, or lets us have it while choked (BEP 6). @throws ProtocolError as `onHave` */
   onOffer(session: PeerSession, { kind, piece: index }: { kind: string; piece: number }): void {
     const piece = this.#pieceOf(index);
-    if (kind === "allowedFast") return void session.allowedFast.add(piece);
+    if (kind === "allowedFast") {
+      if (session.allowedFast.size < allowedFastMax) session.allowedFast.add(piece);
+      return;
+    }
     if (session.suggested.push(piece) > suggestionsMax) session.suggested.shift();
     session.requests.proposed();
   }

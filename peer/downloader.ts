@@ -134,6 +134,8 @@ export class Downloader {
       return;
     }
     session.unwantedBytes = Math.max(0, session.unwantedBytes - bytes.length);
+    session.usefulAt = now;
+    session.patience.passed(bytes.length);
     this.meter.add(bytes.length, now);
     const active = this.#table.active(piece);
     if (active === undefined || active.isReceived(block)) return;
@@ -191,7 +193,7 @@ export class Downloader {
     const piece = this.#layout.toPieceIndex(range.piece);
     const block = piece === undefined ? -1 : this.#layout.blockAt(piece, range);
     if (piece === undefined || block === -1) throw new ProtocolError("a reject of no block of this torrent");
-    if (!session.requests.remove(this.#keyOf(piece, block))) return;
+    if (!session.requests.remove(this.#keyOf(piece, block))) return session.patience.spend(1);
     session.allowedFast.delete(piece);
     if (!session.peerChoking) session.quietUntil = now + rejectPauseMs;
     this.#release(session, piece, block);

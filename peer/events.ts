@@ -32,7 +32,7 @@ export type Input =
   | { readonly kind: "dialFailed"; readonly endpoint: Endpoint }
   /** Bytes came; they are only valid until `apply` returns. */
   | { readonly kind: "received"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
-  /** The bytes of the effect `send` are with the system; the memory may be used again. */
+  /** The write of the effect `send` is over, in vain where the connection is closed: the memory may be used again. */
   | { readonly kind: "sent"; readonly connection: ConnectionId; readonly bytes: Bytes }
   | { readonly kind: "closed"; readonly connection: ConnectionId }
   /** What `readBlocks` asked for, in the same order. */

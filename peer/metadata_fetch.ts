@@ -10,6 +10,7 @@ import { peersMax } from "../lib/limits/transfer.ts";
 import { extensionHandshakeId, ownExtensionIds } from "../lib/wire/extended.ts";
 import type { Handshake } from "../lib/wire/handshake.ts";
 import type { Message } from "../lib/wire/message.ts";
+import type { BatchMemory } from "../lib/wire/batch_memory.ts";
 import type { Announcer } from "./announcer.ts";
 import type { ConnectionId, Effect, Input } from "./events.ts";
 import { Extensions } from "./extensions.ts";
@@ -27,6 +28,8 @@ export interface MetadataFetchOptions {
   /** What we call ourselves to peers. */
   readonly client: string;
   readonly maxPeers?: number;
+  /** For what is sent to peers, shared by all torrents of the program. */
+  readonly sendMemory?: BatchMemory;
   readonly random: () => number;
 }
 
@@ -74,6 +77,7 @@ export class MetadataFetch {
     this.roster = new PeerRoster({
       ownPeerId: options.peerId,
       sessionsMax: options.maxPeers ?? peersMax,
+      memory: options.sendMemory,
       owner: {
         pieceCount: undefined,
         isPrivate: false,
@@ -127,7 +131,7 @@ export class MetadataFetch {
       case "received":
         return this.#onReceived(input);
       case "sent":
-        return this.roster.sessions.get(input.connection)?.written(input.bytes);
+        return this.#onSent(input);
       case "closed": {
         const session = this.roster.sessions.get(input.connection);
         return session && this.roster.forget(session, "it left", this.#now);
@@ -147,8 +151,14 @@ export class MetadataFetch {
 
   #onConnected(input: Extract<Input, { kind: "connected" }>): void {
     const session = this.roster.admit(input, this.#now);
-    if (this.#isStopped && session !== undefined) this.roster.close(session, "the fetch ends", this.#now);
+    if (this.#isStopped && session !== undefined) this.roster.part(session, "the fetch ends", this.#now);
     else session?.sendHandshake(this.#options);
+  }
+
+  #onSent({ connection, bytes }: Extract<Input, { kind: "sent" }>): void {
+    const session = this.roster.sessions.get(connection);
+    if (session === undefined) this.roster.giveBack(bytes);
+    else session.written(bytes);
   }
 
   #onReceived({ connection, bytes }: Extract<Input, { kind: "received" }>): void {

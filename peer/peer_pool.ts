@@ -1,16 +1,19 @@
 /**
- * The addresses of a torrent's peers: known -> dialing -> connected -> backing off, or banned.
+ * The addresses of a torrent's peers: known -> dialing -> connected -> backing off; and those that are banned.
  *
  * Bounded; which address is dialled next, and when a failed one is tried again, is decided here. What strangers say
  * (`discovery`, `exchange`) has a share of the room and of the dials only, so that forged addresses keep nobody out.
  */
 import { type Endpoint, formatEndpoint } from "../lib/endpoint.ts";
 import {
+  bannedMax,
   dialFailuresMax,
   dialsMax,
   hearsayDialFailuresMax,
   hearsayDialsMax,
+  hearsayDialsPerSecond,
   hearsayPeersMax,
+  hearsayPerHostMax,
   knownPeersMax,
   redialMaxMs,
   redialMinMs,
@@ -26,7 +29,7 @@ export function isHearsay(source: AddressSource): boolean {
 
 interface KnownPeer {
   readonly endpoint: Endpoint;
-  state: "idle" | "dialing" | "connected" | "banned";
+  state: "idle" | "dialing" | "connected";
   failureCount: number;
   dialableAt: number;
   /** The best of those who told it; those of the user are never forgotten. */
@@ -37,6 +40,12 @@ export class PeerPool {
   readonly #peers = new Map<string, KnownPeer>();
   #dialingCount = 0;
   #keepsHearsay = true;
+  /** Addresses that are never dialled, the oldest first. Not among `#peers`: whoever is banned takes no room there. */
+  readonly #banned = new Set<string>();
+  /** Addresses of hearsay by host. */
+  readonly #hearsayByHost = new Map<string, number>();
+  /** Dials to hearsay since a moment, for their rate. */
+  #hearsayDialsSince = { moment: -Infinity, count: 0 };
   /** Of these, dials to addresses of hearsay. */
   #hearsayDialingCount = 0;
   /** Addresses of each source. */
@@ -67,9 +76,9 @@ export class PeerPool {
       const key = formatEndpoint(endpoint);
       const known = this.#peers.get(key);
       if (known !== undefined) this.#raise(known, source);
-      else if (this.#hasRoomFor(source)) {
+      else if (!this.#banned.has(key) && this.#hasRoomFor(source, endpoint)) {
         this.#peers.set(key, { endpoint, state: "idle", failureCount: 0, dialableAt: 0, source });
-        this.#counts[source]++;
+        this.#count(source, endpoint, 1);
         count++;
       }
     }
@@ -96,13 +105,19 @@ export class PeerPool {
     for (const isHearsayTurn of [false, true]) {
       for (const peer of this.#peers.values()) {
         if (endpoints.length >= room) return endpoints;
-        if (isHearsayTurn && this.#hearsayDialingCount >= hearsayDialsMax) return endpoints;
+        if (isHearsayTurn && !this.#mayDialHearsay(now)) return endpoints;
         if (peer.state !== "idle" || peer.dialableAt > now || isHearsay(peer.source) !== isHearsayTurn) continue;
+        if (isHearsayTurn) this.#hearsayDialsSince.count++;
         this.#setState(peer, "dialing");
         endpoints.push(peer.endpoint);
       }
     }
     return endpoints;
+  }
+
+  #mayDialHearsay(now: number): boolean {
+    if (now - this.#hearsayDialsSince.moment >= 1_000) this.#hearsayDialsSince = { moment: now, count: 0 };
+    return this.#hearsayDialingCount < hearsayDialsMax && this.#hearsayDialsSince.count < hearsayDialsPerSecond;
   }
 
   dialFailed(endpoint: Endpoint, now: number): void {
@@ -112,8 +127,7 @@ export class PeerPool {
   /** The address is that of a connected peer, dialled by us or known by its listening port. */
   connected(endpoint: Endpoint): void {
     const peer = this.#peers.get(formatEndpoint(endpoint));
-    if (peer === undefined || peer.state === "banned") return;
-    this.#setState(peer, "connected");
+    if (peer !== undefined) this.#setState(peer, "connected");
   }
 
   /**
@@ -129,19 +143,22 @@ export class PeerPool {
   ban(endpoint: Endpoint): void {
     const key = formatEndpoint(endpoint);
     const known = this.#peers.get(key);
-    if (known !== undefined) return this.#setState(known, "banned");
-    this.#peers.set(key, { endpoint, state: "banned", failureCount: 0, dialableAt: Infinity, source: "tracker" });
-    this.#counts.tracker++;
+    if (known !== undefined) this.#forget(key, known);
+    for (const oldest of this.#banned) {
+      if (this.#banned.size < bannedMax) break;
+      this.#banned.delete(oldest);
+    }
+    this.#banned.add(key);
   }
 
   isBanned(endpoint: Endpoint): boolean {
-    return this.#peers.get(formatEndpoint(endpoint))?.state === "banned";
+    return this.#banned.has(formatEndpoint(endpoint));
   }
 
   #leave(endpoint: Endpoint, now: number, isFailure: boolean): void {
     const key = formatEndpoint(endpoint);
     const peer = this.#peers.get(key);
-    if (peer === undefined || peer.state === "banned") return;
+    if (peer === undefined) return;
     this.#setState(peer, "idle");
     peer.failureCount = isFailure ? peer.failureCount + 1 : 0;
     peer.dialableAt = now + Math.min(redialMaxMs, redialMinMs * 2 ** Math.max(0, peer.failureCount - 1));
@@ -150,9 +167,20 @@ export class PeerPool {
     if (isHopeless || (isHearsay(peer.source) && !this.#keepsHearsay)) this.#forget(key, peer);
   }
 
-  #hasRoomFor(source: AddressSource): boolean {
+  #hasRoomFor(source: AddressSource, { host }: Endpoint): boolean {
     if (source === "user") return true;
-    return this.#peers.size < knownPeersMax && (!isHearsay(source) || this.#counts[source] < hearsayPeersMax);
+    if (this.#peers.size >= knownPeersMax) return false;
+    if (!isHearsay(source)) return true;
+    return this.#counts[source] < hearsayPeersMax && (this.#hearsayByHost.get(host) ?? 0) < hearsayPerHostMax;
+  }
+
+  /** One address of the source more, or one less. */
+  #count(source: AddressSource, { host }: Endpoint, by: 1 | -1): void {
+    this.#counts[source] += by;
+    if (!isHearsay(source)) return;
+    const count = (this.#hearsayByHost.get(host) ?? 0) + by;
+    if (count > 0) this.#hearsayByHost.set(host, count);
+    else this.#hearsayByHost.delete(host);
   }
 
   /** Somebody better tells an address that is known. */
@@ -160,8 +188,8 @@ export class PeerPool {
     if (trust.indexOf(source) >= trust.indexOf(peer.source)) return;
     const { state } = peer;
     this.#setState(peer, "idle");
-    this.#counts[peer.source]--;
-    this.#counts[source]++;
+    this.#count(peer.source, peer.endpoint, -1);
+    this.#count(source, peer.endpoint, 1);
     peer.source = source;
     this.#setState(peer, state);
   }
@@ -174,8 +202,9 @@ export class PeerPool {
   }
 
   #forget(key: string, peer: KnownPeer): void {
+    this.#setState(peer, "idle");
     this.#peers.delete(key);
-    this.#counts[peer.source]--;
+    this.#count(peer.source, peer.endpoint, -1);
   }
 }
 

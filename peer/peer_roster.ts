@@ -4,19 +4,20 @@
  * A peer is one peer id: of two connections to it one is closed. Our own key of an address is ip:port, so several peers
  * behind one address are several peers.
  */
-import { type Endpoint } from "../lib/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { PeerId } from "../lib/ids.ts";
-import { handshakeTimeoutMs, silenceMaxMs } from "../lib/limits/transfer.ts";
+import { bannedMax, dialledPart, handshakeTimeoutMs, silenceMaxMs } from "../lib/limits/transfer.ts";
 import { BatchMemory } from "../lib/wire/batch_memory.ts";
+import type { Bytes } from "../lib/bytes.ts";
+import { chooseToGiveWay } from "./admission.ts";
 import type { ConnectionId, Effect } from "./events.ts";
+import { Refusals } from "./refusals.ts";
 import { type AddressSource, isHearsay, PeerPool } from "./peer_pool.ts";
 import { PeerSession } from "./peer_session.ts";
 
 /** Peers that connected twice within this time dialled each other at once: both ends must keep the same connection. */
 const simultaneousDialMs = 5_000;
-/** Peer ids that are remembered as banned. */
-const bannedIdsMax = 1_000;
 
 /** Whose peers they are. */
 export interface RosterOwner {
@@ -33,16 +34,25 @@ export class PeerRoster {
   readonly sessions = new Map<ConnectionId, PeerSession>();
   /** Sessions with bytes to write; emptied by `flush`. */
   readonly unflushed = new Set<PeerSession>();
+  /** Why connections were closed or not taken. */
+  readonly refusals = new Refusals();
   /** For what is sent to all of them. */
-  readonly #memory = new BatchMemory();
+  readonly memory: BatchMemory;
   readonly #byPeerId = new Map<PeerId, PeerSession>();
-  readonly #bannedPeerIds = new Set<PeerId>();
+  /** Address and peer id: anybody can take the id of an honest peer and lie under it. */
+  readonly #banned = new Set<string>();
   readonly #pool = new PeerPool();
   readonly #ownPeerId: PeerId;
   readonly #sessionsMax: number;
   #owner: RosterOwner;
 
-  constructor({ ownPeerId, sessionsMax, owner }: { ownPeerId: PeerId; sessionsMax: number; owner: RosterOwner }) {
+  constructor({ ownPeerId, sessionsMax, owner, memory = new BatchMemory() }: {
+    ownPeerId: PeerId;
+    sessionsMax: number;
+    owner: RosterOwner;
+    memory?: BatchMemory | undefined;
+  }) {
+    this.memory = memory;
     this.#ownPeerId = ownPeerId;
     this.#sessionsMax = sessionsMax;
     this.#owner = owner;
@@ -118,15 +128,28 @@ export class PeerRoster {
       pieceCount: this.#owner.pieceCount,
       now,
       unflushed: this.unflushed,
-      memory: this.#memory,
+      memory: this.memory,
     });
     this.sessions.set(connection, session);
     if (isOutgoing) this.#pool.connected(endpoint);
     if (this.#pool.isBanned(endpoint)) this.close(session, "the peer is banned", now);
     else if (this.#isRefused(session)) this.close(session, "the torrent is private", now);
-    else if (this.sessions.size > this.#sessionsMax) this.close(session, "there are enough peers", now);
-    else return session;
+    else if (this.#hasPlaceFor(session, now)) return session;
+    else this.close(session, "there are enough peers", now);
     return undefined;
+  }
+
+  /** Whether the newcomer, who is in `sessions` already, may stay: if need be another gives way. */
+  #hasPlaceFor(newcomer: PeerSession, now: number): boolean {
+    const incomingMax = this.#sessionsMax - Math.floor(this.#sessionsMax * dialledPart);
+    const isFull = this.sessions.size > this.#sessionsMax;
+    if (!isFull && (newcomer.isOutgoing || this.sessions.size <= incomingMax)) return true;
+    const others = [...this.sessions.values()].filter((session) => session !== newcomer);
+    const incomingCount = others.filter((session) => !session.isOutgoing).length;
+    if (!isFull && incomingCount < incomingMax) return true;
+    const loser = chooseToGiveWay(others, newcomer.endpoint.host, now);
+    if (loser !== undefined) this.close(loser, "its place went to another", now);
+    return loser !== undefined;
   }
 
   /**
@@ -139,11 +162,15 @@ export class PeerRoster {
       if (session.isOutgoing) this.#pool.ban(session.endpoint);
       throw new ProtocolError("the connection is to ourselves");
     }
-    if (this.#bannedPeerIds.has(peerId)) throw new ProtocolError("the peer is banned");
+    if (this.#banned.has(banKey(session.endpoint, peerId))) throw new ProtocolError("the peer is banned");
     const twin = this.#byPeerId.get(peerId);
     if (twin !== undefined) this.#settleTwins(session, twin, peerId, now);
     this.#byPeerId.set(peerId, session);
-    this.#owner.emit({ kind: "peerJoined", endpoint: session.endpoint, client: session.label });
+    this.#owner.emit({
+      kind: "peerJoined",
+      endpoint: session.endpoint,
+      client: session.client || formatEndpoint(session.endpoint),
+    });
   }
 
   /** The extension handshake may tell where the peer listens: it need not be dialled there. */
@@ -151,8 +178,14 @@ export class PeerRoster {
     if (session.listenEndpoint !== undefined) this.#pool.connected(session.listenEndpoint);
   }
 
-  /** Closes the connection, once: what was read together with the reason may be a reason too. */
+  /** Closes the connection of a peer that is not wanted, once: what was read together with the reason may be one too. */
   close(session: PeerSession, why: string, now: number): void {
+    if (this.sessions.has(session.connection)) this.refusals.count(why);
+    this.part(session, why, now);
+  }
+
+  /** Closes the connection, once; nobody is to blame. */
+  part(session: PeerSession, why: string, now: number): void {
     if (!this.sessions.has(session.connection)) return;
     this.#owner.emit({ kind: "close", connection: session.connection, why });
     this.forget(session, why, now);
@@ -169,7 +202,7 @@ export class PeerRoster {
   }
 
   closeAll(why: string, now: number): void {
-    for (const session of [...this.sessions.values()]) this.close(session, why, now);
+    for (const session of [...this.sessions.values()]) this.part(session, why, now);
   }
 
   /** Hands out what waits to be written: the end of a turn. */
@@ -181,10 +214,16 @@ export class PeerRoster {
     this.unflushed.clear();
   }
 
+  /** A write has ended whose peer has gone. */
+  giveBack(bytes: Bytes): void {
+    this.memory.give(new Uint8Array(bytes.buffer));
+  }
+
   /** Takes the peer out; its connection is closed already. */
   forget(session: PeerSession, why: string, now: number): void {
     if (!this.sessions.delete(session.connection)) return;
     this.unflushed.delete(session);
+    session.discard();
     const wasUseful = session.requests.receivedBytes > 0 || session.upMeter.total > 0;
     if (session.listenEndpoint !== undefined) this.#pool.closed(session.listenEndpoint, now, !wasUseful);
     const known = session.peerId && this.#byPeerId.get(session.peerId);
@@ -200,10 +239,15 @@ export class PeerRoster {
   ban(connection: ConnectionId, why: string, now: number): void {
     const session = this.sessions.get(connection);
     if (session === undefined) return;
-    if (session.peerId !== undefined && this.#bannedPeerIds.size < bannedIdsMax) {
-      this.#bannedPeerIds.add(session.peerId);
+    if (session.peerId !== undefined) {
+      for (const oldest of this.#banned) {
+        if (this.#banned.size < bannedMax) break;
+        this.#banned.delete(oldest);
+      }
+      this.#banned.add(banKey(session.endpoint, session.peerId));
     }
-    this.#pool.ban(session.listenEndpoint ?? session.endpoint);
+    // where it says that it listens somebody honest may be: what we dialled is what it is
+    this.#pool.ban(session.endpoint);
     this.#owner.emit({ kind: "peerBanned", endpoint: session.endpoint, why });
     this.close(session, why, now);
   }
@@ -219,4 +263,8 @@ export class PeerRoster {
     if (session.isOutgoing) twin.listenEndpoint ??= session.endpoint;
     throw new ProtocolError("the peer is connected twice");
   }
+}
+
+function banKey({ host }: Endpoint, peerId: PeerId): string {
+  return `${host} ${peerId}`;
 }

@@ -6,11 +6,11 @@
  */
 import { Bitfield } from "../lib/bitfield.ts";
 import type { Bytes } from "../lib/bytes.ts";
-import { type Endpoint, formatEndpoint } from "../lib/endpoint.ts";
+import type { Endpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
 import { keepAliveMs, keepAliveRqbitMs } from "../lib/limits/transfer.ts";
-import { outboxBytesMax } from "../lib/limits/wire.ts";
+import { outboxBytesMax, scarceOutboxBytesMax } from "../lib/limits/wire.ts";
 import { RateMeter } from "../lib/rate_meter.ts";
 import {
   decodeExtensionHandshake,
@@ -20,14 +20,15 @@ import {
   type ExtensionName,
   ownExtensionIds,
 } from "../lib/wire/extended.ts";
-import { FrameReader } from "../lib/wire/frame.ts";
+import { bodyBytesMax, FrameReader } from "../lib/wire/frame.ts";
 import { decodeHandshake, encodeHandshake, type Handshake } from "../lib/wire/handshake.ts";
-import type { BatchMemory } from "../lib/wire/batch_memory.ts";
+import { BatchMemory } from "../lib/wire/batch_memory.ts";
 import { decodeMessage, type Message, MessageId } from "../lib/wire/message.ts";
 import { encodeDontHave } from "../lib/wire/partial_seed.ts";
 import { MessageWriter } from "../lib/wire/message_writer.ts";
 import { EarlyFrames, isTimeless } from "./early_frames.ts";
 import type { ConnectionId } from "./events.ts";
+import { costOf, Patience } from "./patience.ts";
 import type { ActivePiece } from "./piece_table.ts";
 import { RequestWindow } from "./request_window.ts";
 import { UploadQueue } from "./upload_queue.ts";
@@ -52,6 +53,8 @@ export class PeerSession {
   /** What the peer called itself, unchecked. */
   client = "";
   peerId: PeerId | undefined;
+  /** Both sides speak the fast extension (BEP 6). */
+  supportsFast = false;
 
   /** Bytes of the metadata, as the peer says (BEP 9); not yet within any bound. */
   metadataSize: number | undefined;
@@ -62,6 +65,8 @@ export class PeerSession {
   has: Bitfield;
   /** How many pieces it has that we lack. */
   wantedCount = 0;
+  /** Losses that it told (BEP 54). */
+  lostCount = 0;
   amChoking = true;
   amInterested = false;
   peerChoking = true;
@@ -80,6 +85,10 @@ export class PeerSession {
 
   readonly requests = new RequestWindow();
   readonly uploads = new UploadQueue();
+  /** What it may still say that is of no use. */
+  readonly patience: Patience;
+  /** When a block passed last, in either direction. */
+  usefulAt = -Infinity;
   /** Payload bytes that we sent it. */
   readonly upMeter = new RateMeter();
   /** A read of blocks for this peer is under way. */
@@ -101,18 +110,18 @@ export class PeerSession {
   /** The ids under which the peer wants to receive extensions, of those that we speak. */
   readonly #theirIds = new Map<ExtensionName, number>();
   readonly #frames = new FrameReader();
+  readonly #memory: BatchMemory;
   readonly #out: MessageWriter;
   readonly #unflushed: Set<PeerSession>;
   #receivedAt: number;
   #sentAt: number;
-  #supportsFast = false;
   #supportsExtensions = false;
   #isFirstOfPieces = true;
   /** Pieces that we lost before the peer said whether it wants to hear of that (BEP 54). */
   readonly #untoldLosses = new Set<number>();
 
   constructor(
-    { connection, endpoint, isOutgoing, pieceCount, now, unflushed, memory }: {
+    { connection, endpoint, isOutgoing, pieceCount, now, unflushed, memory = new BatchMemory() }: {
       connection: ConnectionId;
       endpoint: Endpoint;
       isOutgoing: boolean;
@@ -125,15 +134,15 @@ export class PeerSession {
     },
   ) {
     this.#unflushed = unflushed;
+    this.#memory = memory;
     this.#out = new MessageWriter(memory);
+    this.patience = new Patience(now);
+    this.#frames.bodyBytesMax = bodyBytesMax(pieceCount);
     this.connection = connection;
     this.endpoint = endpoint;
     this.isOutgoing = isOutgoing;
-    this.connectedAt =
-      this.chokeChangedAt =
-      this.#receivedAt =
-      this.#sentAt =
-        now;
+    this.connectedAt = this.chokeChangedAt = now;
+    this.#receivedAt = this.#sentAt = now;
     this.#pieceCount = pieceCount;
     this.has = Bitfield.empty(pieceCount ?? 0);
     if (isOutgoing) this.listenEndpoint = endpoint;
@@ -144,11 +153,6 @@ export class PeerSession {
     return this.peerId !== undefined;
   }
 
-  /** Both sides speak the fast extension (BEP 6). */
-  get supportsFast(): boolean {
-    return this.#supportsFast;
-  }
-
   /** Bytes that wait to be written. */
   get outboxBytes(): number {
     return this.#out.length;
@@ -156,7 +160,12 @@ export class PeerSession {
 
   /** The peer does not take what it asked for: it is not read until it does. */
   get isCongested(): boolean {
-    return this.#out.length > outboxBytesMax;
+    return this.#out.length > (this.#memory.isScarce ? scarceOutboxBytesMax : outboxBytesMax);
+  }
+
+  /** For so long a write has waited for the peer to take it, in milliseconds; 0 while none is under way. */
+  stuckMs(now: number): number {
+    return this.isWriting ? now - this.#sentAt : 0;
   }
 
   /** The outbox, to write into. */
@@ -170,11 +179,6 @@ export class PeerSession {
     return now - this.#receivedAt;
   }
 
-  /** Name for people: the peer's program if it said so, else its address. */
-  get label(): string {
-    return this.client === "" ? formatEndpoint(this.endpoint) : this.client;
-  }
-
   /**
    * Takes bytes of the socket apart and hands on each message, in order.
    *
@@ -182,6 +186,7 @@ export class PeerSession {
    */
   receive(bytes: Uint8Array, now: number, sink: SessionSink): void {
     this.#receivedAt = now;
+    this.patience.refill(now);
     this.#frames.push(bytes, (buffer, start, end) => {
       if (this.peerId === undefined) this.#onHandshake(decodeHandshake(buffer.subarray(start, end)), sink);
       else if (this.#pieceCount === undefined) this.#onEarlyFrame(buffer, { start, end, sink });
@@ -192,6 +197,7 @@ export class PeerSession {
   /** The metadata is there: what the peer said about its pieces so far is taken in. @throws ProtocolError as `receive` */
   begin(pieceCount: number, sink: SessionSink): void {
     this.#pieceCount = pieceCount;
+    this.#frames.bodyBytesMax = bodyBytesMax(pieceCount);
     this.has = Bitfield.empty(pieceCount);
     const early = this.#early;
     this.#early = undefined;
@@ -200,7 +206,7 @@ export class PeerSession {
 
   #onHandshake(theirs: Handshake, sink: SessionSink): void {
     this.peerId = theirs.peerId;
-    this.#supportsFast = theirs.supportsFast;
+    this.supportsFast = theirs.supportsFast;
     this.#supportsExtensions = theirs.supportsExtensions;
     sink.onHandshake(this, theirs);
   }
@@ -216,21 +222,19 @@ export class PeerSession {
   }
 
   #onMessage(message: Message, sink: SessionSink): void {
-    if (fastKinds.has(message.kind) && !this.#supportsFast) {
+    if (fastKinds.has(message.kind) && !this.supportsFast) {
       throw new ProtocolError(`${message.kind} without the fast extension`);
     }
+    this.patience.spend(costOf(message, this.has.length));
     switch (message.kind) {
       case "choke":
-        this.peerChoking = true;
-        break;
       case "unchoke":
-        this.peerChoking = false;
+        this.peerChoking = message.kind === "choke";
         break;
       case "interested":
-        this.peerInterested = true;
-        break;
       case "notInterested":
-        this.peerInterested = false;
+        if (this.peerInterested === (message.kind === "interested")) return;
+        this.peerInterested = message.kind === "interested";
         break;
       case "bitfield":
       case "haveAll":
@@ -239,12 +243,8 @@ export class PeerSession {
       case "extended":
         if (message.id === extensionHandshakeId) this.#onExtensionHandshake(decodeExtensionHandshake(message.payload));
         break;
-      case "keepAlive":
-        break;
       case "have":
         this.#isFirstOfPieces = false;
-        break;
-      default:
         break;
     }
     sink.onMessage(this, message);
@@ -300,9 +300,9 @@ export class PeerSession {
   sendOpening({ have, extensions }: { have: Bitfield | undefined; extensions: ExtensionHandshake }): void {
     this.sendExtensionHandshake(extensions);
     if (have === undefined) {
-      if (this.#supportsFast) this.#outbox.bare(MessageId.haveNone);
-    } else if (this.#supportsFast && have.isFull) this.#outbox.bare(MessageId.haveAll);
-    else if (this.#supportsFast && have.isEmpty) this.#outbox.bare(MessageId.haveNone);
+      if (this.supportsFast) this.#outbox.bare(MessageId.haveNone);
+    } else if (this.supportsFast && have.isFull) this.#outbox.bare(MessageId.haveAll);
+    else if (this.supportsFast && have.isEmpty) this.#outbox.bare(MessageId.haveNone);
     else if (!have.isEmpty) this.#outbox.bitfield(have.encode());
   }
 
@@ -342,11 +342,6 @@ export class PeerSession {
     else this.#untoldLosses.add(piece);
   }
 
-  /** What we have, to a peer that was told already that it is nothing. */
-  sendHaves(have: Bitfield): void {
-    for (let piece = 0; piece < have.length; piece++) if (have.has(piece)) this.sendHave(piece);
-  }
-
   sendAllowedFast(piece: number): void {
     this.grantedFast.add(piece);
     this.#outbox.piece(MessageId.allowedFast, piece);
@@ -366,11 +361,13 @@ export class PeerSession {
 
   /** Answers a request with a refusal; without the fast extension silence is the refusal. */
   sendReject(range: { piece: number; begin: number; length: number }): void {
-    if (this.#supportsFast) this.#outbox.range(MessageId.reject, range.piece, range.begin, range.length);
+    if (this.supportsFast) this.#outbox.range(MessageId.reject, range.piece, range.begin, range.length);
   }
 
   sendBlock(piece: number, begin: number, block: Uint8Array, now: number): void {
     this.#outbox.block(piece, begin, block);
+    this.usefulAt = now;
+    this.patience.passed(block.length);
     this.upMeter.add(block.length, now);
   }
 
@@ -394,5 +391,10 @@ export class PeerSession {
     this.isWriting = false;
     if (this.#out.length > 0) this.#unflushed.add(this);
     this.#out.recycle(bytes);
+  }
+
+  /** The connection is closed: nothing of what waits is written any more. */
+  discard(): void {
+    this.#out.discard();
   }
 }

@@ -72,9 +72,9 @@ export class Torrent {
     this.#availability = new Availability({ table: this.#table, picker, wantsNothing });
     const emit = (effect: Effect) => void this.#effects.push(effect);
     const { pieceCount } = layout;
+    const { peerId: ownPeerId, sendMemory: memory, maxPeers: sessionsMax = peersMax } = options;
     const owner: RosterOwner = { pieceCount, isPrivate, emit, onGone: (session) => this.#onGone(session) };
-    this.#roster = options.roster ??
-      new PeerRoster({ ownPeerId: options.peerId, sessionsMax: options.maxPeers ?? peersMax, owner });
+    this.#roster = options.roster ?? new PeerRoster({ ownPeerId, sessionsMax, owner, memory });
     options.roster?.handTo(owner);
     this.#search = new PeerSearch({
       ...{ roster: this.#roster, announcer: options.announcer, emit, stats: () => this.#announceStats() },
@@ -87,12 +87,17 @@ export class Torrent {
     });
     const shared = { table: this.#table, sessions: this.#roster.sessions, emit };
     this.#pause = new DiskPause(emit);
-    const pass = (effect: Effect) => this.#pause.pass(effect);
-    const taking = { ...shared, emit: pass, picker, limiter: options.downloadLimiter };
+    const taking = {
+      ...shared,
+      emit: (effect: Effect) => this.#pause.pass(effect),
+      picker,
+      limiter: options.downloadLimiter,
+    };
+    const uploading = { ...shared, picker, limiter: options.uploadLimiter, random, memory: this.#roster.memory };
     this.#downloader = new Downloader(taking);
     const urls = wantsNothing ? [] : options.webSeeds ?? [];
     this.#webSeeds = new WebSeeds({ ...taking, urls, downloader: this.#downloader, random });
-    this.#uploader = new Uploader({ ...shared, picker, limiter: options.uploadLimiter, random });
+    this.#uploader = new Uploader(uploading);
     this.#outcomes = new PieceOutcomes({
       table: this.#table,
       downloader: this.#downloader,
@@ -154,13 +159,9 @@ export class Torrent {
 
   /** What says how it stands, to look at. */
   get view(): TorrentView {
-    return {
-      table: this.#table,
-      picker: this.#picker,
-      availability: this.#availability,
-      sessions: this.#roster.sessions,
-      addressCounts: this.#roster.addressCounts,
-    };
+    const { sessions, addressCounts, refusals } = this.#roster;
+    const [table, picker, availability] = [this.#table, this.#picker, this.#availability];
+    return { table, picker, availability, sessions, addressCounts, refusals };
   }
 
   /** What the trackers said last. */
@@ -246,7 +247,7 @@ export class Torrent {
   #onConnected(input: Extract<Input, { kind: "connected" }>): void {
     this.#upkeepAt = Math.min(this.#upkeepAt, this.#now + upkeepMs);
     const session = this.#roster.admit(input, this.#now);
-    if (this.#isStopped && session !== undefined) this.#close(session, "the transfer ends");
+    if (this.#isStopped && session !== undefined) this.#roster.part(session, "the transfer ends", this.#now);
     else session?.sendHandshake(this.#options);
   }
 
@@ -256,7 +257,8 @@ export class Torrent {
     for (const session of [...this.#roster.sessions.values()]) {
       if (session.isEstablished) {
         session.sendExtensionHandshake(this.#extensionHandshakeFor(session));
-        session.sendHaves(this.#table.have);
+        const { have } = this.#table;
+        for (let piece = 0; piece < have.length; piece++) if (have.has(piece)) session.sendHave(piece);
       }
       this.#listen(session, (sink) => session.begin(this.#table.layout.pieceCount, sink));
     }
@@ -314,7 +316,7 @@ export class Torrent {
 
   /** Parts from who wants nothing, unless it has something that we want (BEP 21). */
   #partSeeds(session: PeerSession): void {
-    if (this.#availability.isOfNoUse(session)) this.#close(session, "neither wants anything");
+    if (this.#availability.isOfNoUse(session)) this.#roster.part(session, "neither wants anything", this.#now);
   }
 
   // Disk
@@ -338,11 +340,11 @@ export class Torrent {
   }
 
   #onSent({ connection, bytes }: Extract<Input, { kind: "sent" }>): void {
-    this.#withSession(connection, (session) => {
-      session.written(bytes);
-      this.#extensions.onSent(session);
-      this.#uploader.serve(session, this.#now);
-    });
+    const session = this.#roster.sessions.get(connection);
+    if (session === undefined) return this.#roster.giveBack(bytes);
+    session.written(bytes);
+    this.#extensions.onSent(session);
+    this.#uploader.serve(session, this.#now);
   }
 
   // Time

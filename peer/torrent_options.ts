@@ -3,6 +3,7 @@ import type { Bitfield } from "../lib/bitfield.ts";
 import type { InfoHash, PeerId } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
+import type { BatchMemory } from "../lib/wire/batch_memory.ts";
 import type { Announcer } from "./announcer.ts";
 import type { FileSelection } from "./file_selection.ts";
 import type { PeerRoster } from "./peer_roster.ts";
@@ -24,6 +25,8 @@ export interface TorrentOptions {
   /** What we call ourselves to peers. */
   readonly client: string;
   readonly maxPeers?: number;
+  /** For what is sent to peers, shared by all torrents of the program; its own if left out. */
+  readonly sendMemory?: BatchMemory;
   /** Raw bytes of `info`, to be given to who has only the info hash (BEP 9). */
   readonly infoBytes?: Uint8Array;
   /** The peers of the MetadataFetch before it; they are taken in by the input `handedOver`. */

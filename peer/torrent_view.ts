@@ -7,6 +7,7 @@ import type { Availability } from "./availability.ts";
 import type { ConnectionId } from "./events.ts";
 import type { PeerSession } from "./peer_session.ts";
 import type { PiecePicker } from "./piece_picker.ts";
+import type { Refusals } from "./refusals.ts";
 import type { PieceTable } from "./piece_table.ts";
 
 export interface TorrentView {
@@ -19,6 +20,8 @@ export interface TorrentView {
   readonly picker: Pick<PiecePicker, "count" | "isPickable" | "availabilityOf">;
   readonly availability: Pick<Availability, "wantsNothing" | "isCounted">;
   readonly sessions: ReadonlyMap<ConnectionId, PeerSession>;
+  /** Why connections were closed or not taken. */
+  readonly refusals: Refusals;
   /** Addresses that are known, and of these being dialled. */
   readonly addressCounts: { readonly known: number; readonly dialing: number };
 }

@@ -13,11 +13,14 @@ import {
   chokeRoundMs,
   invalidRequestsMax,
   requestLengthMax,
+  slotIdleMs,
+  slotStuckMs,
   unchokeSlots,
 } from "../lib/limits/transfer.ts";
-import { uploadBatchBytesMax } from "../lib/limits/wire.ts";
+import { scarceBatchBytesMax, uploadBatchBytesMax } from "../lib/limits/wire.ts";
 import type { RateLimiter } from "../lib/rate_limiter.ts";
 import { RateMeter } from "../lib/rate_meter.ts";
+import type { BatchMemory } from "../lib/wire/batch_memory.ts";
 import { allowedFastPieces } from "../lib/wire/allowed_fast.ts";
 import type { BlockRange } from "../lib/wire/message.ts";
 import { type ChokeCandidate, chooseUnchoked } from "./choker.ts";
@@ -42,6 +45,7 @@ export class Uploader {
   readonly #sessions: ReadonlyMap<ConnectionId, PeerSession>;
   readonly #spread: PieceSpread;
   readonly #askers: SecondAskers;
+  readonly #memory: BatchMemory;
   readonly #random: () => number;
   readonly #emit: (effect: Effect) => void;
   #nextRoundAt = 0;
@@ -49,11 +53,12 @@ export class Uploader {
   readonly #line = new Set<PeerSession>();
   #roundCount = 0;
 
-  constructor({ table, picker, limiter, sessions, random, emit }: {
+  constructor({ table, picker, limiter, sessions, memory, random, emit }: {
     table: PieceTable;
     picker: PiecePicker;
     limiter: RateLimiter;
     sessions: ReadonlyMap<ConnectionId, PeerSession>;
+    memory: BatchMemory;
     random: () => number;
     emit: (effect: Effect) => void;
   }) {
@@ -62,6 +67,7 @@ export class Uploader {
     this.#sessions = sessions;
     this.#spread = new PieceSpread({ table, picker, sessions, random });
     this.#askers = new SecondAskers({ layout: table.layout, emit });
+    this.#memory = memory;
     this.#random = random;
     this.#emit = emit;
   }
@@ -103,6 +109,7 @@ export class Uploader {
       if (range.begin === 0) this.#spread.onAsked(session, checked.piece);
       return;
     }
+    session.patience.spend(1);
     session.sendReject(range);
     const crossedOurChoke = session.amChoking && now - session.chokeChangedAt < chokeGraceMs;
     if (checked !== undefined && (isAllowed || crossedOurChoke)) return;
@@ -123,7 +130,10 @@ export class Uploader {
 
   /** The peer asked for something, and enough of what went before has left: else the next event of the peer serves it. */
   #maySend(session: PeerSession): boolean {
-    return session.uploads.count > 0 && !session.isReading && session.outboxBytes < uploadBatchBytesMax;
+    if (session.uploads.count === 0 || session.isReading) return false;
+    return this.#memory.isScarce
+      ? session.outboxBytes === 0 && !session.isWriting
+      : session.outboxBytes < uploadBatchBytesMax;
   }
 
   /** False when the limiter lets nothing pass. */
@@ -131,7 +141,8 @@ export class Uploader {
     const ranges: CheckedBlockRange[] = [];
     let byteCount = 0;
     let isLimited = false;
-    const batchBytes = Math.min(uploadBatchBytesMax, this.#limiter.bytesPerSecond / throttledBatchesPerSecond);
+    const batchBytesMax = this.#memory.isScarce ? scarceBatchBytesMax : uploadBatchBytesMax;
+    const batchBytes = Math.min(batchBytesMax, this.#limiter.bytesPerSecond / throttledBatchesPerSecond);
     for (let range = session.uploads.peek(); range !== undefined; range = session.uploads.peek()) {
       if (byteCount + range.length > batchBytes && ranges.length > 0) break;
       const when = this.#table.isHave(range.piece) ? this.#askers.judge(session, range) : "never";
@@ -207,11 +218,16 @@ export class Uploader {
     this.serve(session, now);
   }
 
-  /** Chokes and unchokes, once a round. Who wants nothing keeps its slot until somebody needs it. */
+  /**
+   * Chokes and unchokes, once a round. Who wants nothing keeps its slot until somebody needs it; who makes no use of its
+   * slot takes it from nobody, so that it stays out of this.
+   */
   runRound(now: number, isSeeding: boolean): void {
-    if (now < this.#nextRoundAt) return;
+    if (now < this.#nextRoundAt) return this.#fillSlots(now);
     this.#nextRoundAt = now + chokeRoundMs;
-    const sessions = [...this.#sessions.values()].filter((session) => session.isEstablished);
+    const sessions = [...this.#sessions.values()].filter((session) =>
+      session.isEstablished && (!session.peerInterested || session.amChoking || this.#usesSlot(session, now))
+    );
     const candidates = sessions.map((session): ChokeCandidate & { session: PeerSession } => ({
       session,
       isInterested: session.peerInterested,
@@ -242,13 +258,19 @@ export class Uploader {
     const waiting: PeerSession[] = [];
     for (const session of this.#sessions.values()) {
       if (!session.peerInterested) continue;
-      if (!session.amChoking) usedCount++;
+      if (!session.amChoking) usedCount += this.#usesSlot(session, now) ? 1 : 0;
       else if (now - session.chokedAt >= chokeFlipMs) waiting.push(session);
     }
     waiting.sort((a, b) => a.chokeChangedAt - b.chokeChangedAt);
     for (const session of waiting.slice(0, Math.max(0, unchokeSlots - usedCount))) {
       this.#setChoking(session, false, now);
     }
+  }
+
+  /** It was just unchoked, waits for blocks and takes them, or has just had some. */
+  #usesSlot(session: PeerSession, now: number): boolean {
+    if (now - Math.max(session.chokeChangedAt, session.usefulAt) <= slotIdleMs) return true;
+    return (session.uploads.count > 0 || session.isReading) && session.stuckMs(now) < slotStuckMs;
   }
 
   #setChoking(session: PeerSession, choking: boolean, now: number): void {

@@ -9,6 +9,18 @@ export const pieceBuffersMax = 1024;
 export const requestersPerBlockMax = 2;
 /** Peers of one torrent that are connected or being dialled, unless the user says another number. */
 export const peersMax = 600;
+/** The part of these that only those whom we dial may have: incoming ones cannot shut us off from whom we know. */
+export const dialledPart = 1 / 10;
+/** Milliseconds that a newcomer has before its place may go to another, when all are taken. */
+export const admissionGraceMs = 1_000;
+/** Milliseconds without a block in either direction after which a place may go to another. */
+export const idlePlaceMs = 30_000;
+/** Connections of one address from which on it counts as crowded: its idle ones give way first. */
+export const crowdedHostMin = 16;
+/** Addresses, and peer ids, that are remembered as banned; the oldest is forgotten. */
+export const bannedMax = 1_000;
+/** Reasons that refusals are counted by. */
+export const refusalReasonsMax = 50;
 /** Addresses of one torrent that are remembered. */
 export const knownPeersMax = 4000;
 /** The same for what discovery tells and for what peers tell, each: the rest is for trackers and the user. */
@@ -17,6 +29,10 @@ export const hearsayPeersMax = 1000;
 export const dialsMax = 40;
 /** Of these, dials to addresses that strangers told: forged ones keep no other waiting. */
 export const hearsayDialsMax = 20;
+/** Dials in one second to addresses that strangers told: nobody shall make us knock at thousands of doors. */
+export const hearsayDialsPerSecond = 25;
+/** Addresses of one host that are taken from strangers: more are a way to have it stormed. */
+export const hearsayPerHostMax = 32;
 /** Dials that fail in a row before an address of a stranger is forgotten; it will be told again if it is good. */
 export const hearsayDialFailuresMax = 2;
 /** Milliseconds for a dial, and for the handshake after it: anacrolix waits 4 s, libtorrent 10 s. */
@@ -41,6 +57,10 @@ export const snubDropMs = 60_000;
 export const unchokeSlots = 50;
 /** Unchoke slots of these that go around by chance (BEP 3's optimistic unchoke). */
 export const optimisticSlots = 5;
+/** Milliseconds after which a slot counts as free whose peer asks for nothing. */
+export const slotIdleMs = 250;
+/** Milliseconds that a write waits for its peer after which the slot counts as free: a slow link takes 16 KiB in less. */
+export const slotStuckMs = 10_000;
 /** Milliseconds between two rounds of choking. */
 export const chokeRoundMs = 10_000;
 /** Milliseconds between two changes of one peer's choke at least: aria2 drops who makes two within 5 s. */
@@ -69,5 +89,7 @@ export const toldLossesMax = 4096;
 export const requestLengthMax = 128 * KiB;
 /** Sockets of peers that are open or not given back yet; above it nobody more is let in. */
 export const socketsMax = 4000;
+/** Of these, sockets of one address: 600 peers of a torrent and as many again that come and go. */
+export const socketsPerHostMax = 1500;
 /** Incoming connections that have not named a torrent yet; the oldest makes room for the next. */
 export const unroutedConnectionsMax = 1000;

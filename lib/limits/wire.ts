@@ -48,11 +48,26 @@ export const metadataServingsMax = 4;
 /** Bytes in a peer's outbox up to which further parts of the metadata are put there. */
 export const metadataOutboxBytesMax = 256 * KiB;
 /** Bytes of sent `piece` messages, requests and all else that may wait in one peer's outbox before it is not read any more. */
-export const outboxBytesMax = 4 * MiB;
+export const outboxBytesMax = 1 * MiB;
+/** The same while memory for what is sent is scarce. */
+export const scarceOutboxBytesMax = 32 * KiB;
 /** Bytes of blocks that are read from disk for one peer at a time and leave in one write. */
 export const uploadBatchBytesMax = 512 * KiB;
+/** The same while memory for what is sent is scarce: hundreds that read nothing cost little each. */
+export const scarceBatchBytesMax = 64 * KiB;
+/** Bytes of the buffers that all connections read into, beyond the least that each has. */
+export const readMemoryBytesMax = 64 * MiB;
+/** Bytes that an idle connection reads at once; hundreds of them are connected. */
+export const connectionReadBytesMin = 8 * KiB;
+/** Bytes on their way out to all peers, those included that have gone and never read it; above it memory is scarce. */
+export const sendMemoryBytesMax = 64 * MiB;
 /** Requests of one peer that we queue (our `reqq`, BEP 10); more are rejected or ignored. libtorrent's and Transmission's own. */
 export const uploadQueueMax = 2000;
+/** Messages of no use (peer/patience.ts) that a peer may send at once when it comes, and at most when it was patient. */
+export const patienceStart = 1_000;
+export const patienceMax = 8_000;
+/** Such messages a second that are put up with for ever: a keep-alive a second is a nervous peer, a hundred is a storm. */
+export const patiencePerSecond = 100;
 /** Requests in flight to a peer that named no `reqq`. */
 export const requestsInFlightDefault = 250;
 /** Requests in flight to one peer, whatever its `reqq`: 16 MiB of blocks, what 10 Gbit/s carry in 13 ms. */

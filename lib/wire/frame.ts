@@ -7,7 +7,7 @@
  */
 import { type Bytes, readUint32 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
-import { messageBytesMax } from "../limits/wire.ts";
+import { earlyBytesMax, extensionBytesMax, messageBytesMax } from "../limits/wire.ts";
 import { checkHandshakeStart, handshakeLength } from "./handshake.ts";
 
 /** Receives one frame: the bytes of `buffer` from `start` to `end` are valid until it returns. */
@@ -15,7 +15,17 @@ export type FrameSink = (buffer: Uint8Array, start: number, end: number) => void
 
 const lengthBytes = 4;
 
+/**
+ * Bytes of the longest body that makes sense in a torrent of so many pieces, undefined while that is not known: blocks come
+ * as short as we ask for them, so that it is an extension or the bitfield.
+ */
+export function bodyBytesMax(pieceCount: number | undefined): number {
+  return Math.max(extensionBytesMax + 2, pieceCount === undefined ? earlyBytesMax : 1 + Math.ceil(pieceCount / 8));
+}
+
 export class FrameReader {
+  /** Bytes of the longest body that is taken. */
+  bodyBytesMax = messageBytesMax;
   #carry: Bytes = new Uint8Array(0);
   #carried = 0;
   #awaitsHandshake = true;
@@ -29,7 +39,7 @@ export class FrameReader {
    * Hands on each frame that the bytes complete: first the handshake whole, then message bodies without their length
    * (a keep-alive is an empty body).
    *
-   * @throws ProtocolError for a start that is no handshake and for a body above `messageBytesMax`
+   * @throws ProtocolError for a start that is no handshake and for a body above `bodyBytesMax`
    */
   push(bytes: Uint8Array, sink: FrameSink): void {
     let at = 0;
@@ -64,7 +74,7 @@ export class FrameReader {
     }
     if (available < lengthBytes) return lengthBytes;
     const bodyLength = readUint32(bytes, at);
-    if (bodyLength > messageBytesMax) throw new ProtocolError(`a message of ${bodyLength} bytes`);
+    if (bodyLength > this.bodyBytesMax) throw new ProtocolError(`a message of ${bodyLength} bytes`);
     return lengthBytes + bodyLength;
   }
 
@@ -81,7 +91,7 @@ export class FrameReader {
     const length = this.#carried + bytes.length;
     if (length > this.#carry.length) {
       const grown = new Uint8Array(
-        Math.max(length, Math.min(2 * this.#carry.length, messageBytesMax + lengthBytes), 64),
+        Math.max(length, Math.min(2 * this.#carry.length, this.bodyBytesMax + lengthBytes), 64),
       );
       grown.set(this.#carry.subarray(0, this.#carried));
       this.#carry = grown;

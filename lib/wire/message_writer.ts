@@ -5,11 +5,8 @@
  */
 import { type Bytes, writeUint32 } from "../bytes.ts";
 import { KiB } from "../limits/units.ts";
-import { batchBytes, BatchMemory } from "./batch_memory.ts";
+import { BatchMemory, ownBytesMax } from "./batch_memory.ts";
 import { MessageId } from "./message.ts";
-
-/** Bytes of its own memory: some hundred requests fit. */
-const ownBytesMax = 8 * KiB;
 
 export class MessageWriter {
   readonly #memory: BatchMemory;
@@ -95,6 +92,14 @@ export class MessageWriter {
     this.#letGo(new Uint8Array(taken.buffer));
   }
 
+  /** Gives all memory back; nothing is written any more. */
+  discard(): void {
+    const buffer = this.#buffer;
+    this.#buffer = this.#spare = new Uint8Array(0);
+    this.#length = 0;
+    if (buffer.length > ownBytesMax) this.#memory.give(buffer);
+  }
+
   #head(id: MessageId, payloadLength: number): void {
     this.#reserve(5 + payloadLength);
     writeUint32(this.#buffer, this.#length, 1 + payloadLength);
@@ -117,8 +122,7 @@ export class MessageWriter {
   }
 
   #memoryFor(byteCount: number): Bytes {
-    if (byteCount > batchBytes) return new Uint8Array(2 * byteCount);
-    if (byteCount > ownBytesMax) return this.#memory.take();
+    if (byteCount > ownBytesMax) return this.#memory.take(byteCount);
     return new Uint8Array(Math.min(ownBytesMax, Math.max(byteCount, 2 * this.#buffer.length, 1 * KiB)));
   }
 

@@ -6,35 +6,41 @@
 import type { Bytes } from "../../lib/bytes.ts";
 import { canonicalHost, type Endpoint } from "../../lib/endpoint.ts";
 import type { Socket } from "../../lib/io/network.ts";
-import { KiB, MiB } from "../../lib/limits/units.ts";
+import { connectionReadBytesMin } from "../../lib/limits/wire.ts";
+import { MiB } from "../../lib/limits/units.ts";
 import type { ConnectionId } from "../events.ts";
 
-/** An idle peer holds this much; hundreds of them are connected at once. */
-const readBytesMin = 8 * KiB;
 /** A fast one gets up to this much in one read: fewer, larger reads are what makes the wire fast here. */
 const readBytesMax = 1 * MiB;
 /** So many reads in a row that leave most of the buffer empty halve it. */
 const smallReadsMax = 64;
+
+/** What a connection asks and tells its owner. */
+export interface ConnectionHooks {
+  /** Bytes that it may read at once: its share of what all of them may. */
+  readBytesMax(): number;
+  /**
+   * Called once, when the system has the socket back: after `close`, and, with the pinned Deno, not before a write that
+   * waits for the peer has ended.
+   */
+  onGone(): void;
+}
 
 export class Connection {
   readonly id: ConnectionId;
   /** The far end. */
   readonly endpoint: Endpoint;
   readonly #socket: Socket;
-  #buffer: Bytes = new Uint8Array(readBytesMin);
+  #buffer: Bytes = new Uint8Array(connectionReadBytesMin);
   #smallReadCount = 0;
-  readonly #onGone: () => void;
+  readonly #hooks: ConnectionHooks;
   #isClosed = false;
   #isWriting = false;
 
-  /**
-   * @param onGone called once, when the system has the socket back: after `close`, and, with the pinned Deno, not before a
-   * write that waits for the peer has ended
-   */
-  constructor(id: ConnectionId, socket: Socket, onGone: () => void) {
+  constructor(id: ConnectionId, socket: Socket, hooks: ConnectionHooks) {
     this.id = id;
     this.#socket = socket;
-    this.#onGone = onGone;
+    this.#hooks = hooks;
     const { hostname, port } = socket.remoteAddr as Deno.NetAddr;
     this.endpoint = { host: canonicalHost(hostname) ?? hostname, port };
     try {
@@ -70,7 +76,7 @@ export class Connection {
       return false;
     } finally {
       this.#isWriting = false;
-      if (this.#isClosed) this.#onGone();
+      if (this.#isClosed) this.#hooks.onGone();
     }
   }
 
@@ -82,19 +88,21 @@ export class Connection {
     } catch {
       // It was closed by the system.
     }
-    if (!this.#isWriting) this.#onGone();
+    if (!this.#isWriting) this.#hooks.onGone();
   }
 
-  /** A read that filled the buffer doubles it, and many that hardly did halve it. */
+  /** A read that filled the buffer makes it larger, and many that hardly did make it smaller. */
   #adapt(byteCount: number): void {
     const size = this.#buffer.length;
-    if (byteCount === size && size < readBytesMax) {
-      this.#buffer = new Uint8Array(Math.min(4 * size, readBytesMax));
+    if (byteCount === size) {
+      const share = this.#hooks.readBytesMax();
+      const wanted = Math.max(connectionReadBytesMin, Math.min(4 * size, readBytesMax, share));
+      if (wanted > size || size > 2 * wanted) this.#buffer = new Uint8Array(wanted);
       this.#smallReadCount = 0;
-    } else if (byteCount >= size / 8 || size === readBytesMin) {
+    } else if (byteCount >= size / 8 || size === connectionReadBytesMin) {
       this.#smallReadCount = 0;
     } else if (++this.#smallReadCount >= smallReadsMax) {
-      this.#buffer = new Uint8Array(Math.max(size / 4, readBytesMin));
+      this.#buffer = new Uint8Array(Math.max(size / 4, connectionReadBytesMin));
       this.#smallReadCount = 0;
     }
   }

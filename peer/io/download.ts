@@ -32,6 +32,7 @@ export class Download {
   readonly #report: PeerReport;
   /** All is there, verified, and on the disk itself. */
   isWhole = false;
+  readonly #session: Session;
   readonly #ended = Promise.withResolvers<void>();
   readonly #path: string;
 
@@ -49,7 +50,7 @@ export class Download {
   ): Promise<Download> {
     const opened = await session.open(metainfo, { directory: output, mode: "download", selection, resume: !noResume });
     return new Download(
-      context,
+      { context, session },
       opened,
       output,
       (onEvent) => session.start({ ...opened, strategy, isSeedOnly: false, fetched, onEvent }),
@@ -57,12 +58,13 @@ export class Download {
   }
 
   private constructor(
-    context: Context,
+    { context, session }: { context: Context; session: Session },
     { metainfo, storage, selection }: OpenTorrent,
     directory: string,
     start: (onEvent: (event: TransferEvent) => void) => Transfer,
   ) {
     this.#context = context;
+    this.#session = session;
     this.#metainfo = metainfo;
     this.#storage = storage;
     this.#startedAt = context.now();
@@ -114,7 +116,9 @@ export class Download {
       onSecond: () => this.#show(progress),
     });
     progress.finish();
-    this.#context.log(`gave ${formatSize(this.#stats().uploadedBytes)}`);
+    const { uploadedBytes } = this.#stats();
+    this.#context.event("seeded", { uploadedBytes, refused: this.#session.refused([this.transfer]) });
+    this.#context.log(`gave ${formatSize(uploadedBytes)}`);
   }
 
   #stats() {
@@ -204,7 +208,8 @@ export class Download {
     const seconds = (this.#context.now() - this.#startedAt) / 1000;
     const { totalBytes, downloadedBytes, uploadedBytes } = this.#stats();
     const path = this.#path;
-    this.#context.event("done", { path, bytes: totalBytes, downloadedBytes, uploadedBytes, seconds });
+    const refused = this.#session.refused([this.transfer]);
+    this.#context.event("done", { path, bytes: totalBytes, downloadedBytes, uploadedBytes, seconds, refused });
     if (!this.#context.json) this.#context.out(`${path}\n`);
     const rate = downloadedBytes > 0
       ? ` in ${formatDuration(seconds * 1000)}, ${formatRate(downloadedBytes / seconds)}`

@@ -9,11 +9,18 @@ import { ProtocolError } from "../../lib/errors.ts";
 import { connectOnAnyLink } from "../../lib/io/link_local.ts";
 import { listenOn, listenOnNextFree } from "../../lib/io/listen.ts";
 import type { Network, Socket, SocketListener } from "../../lib/io/network.ts";
-import { handshakeTimeoutMs, socketsMax, unroutedConnectionsMax } from "../../lib/limits/transfer.ts";
+import {
+  handshakeTimeoutMs,
+  socketsMax,
+  socketsPerHostMax,
+  unroutedConnectionsMax,
+} from "../../lib/limits/transfer.ts";
+import { readMemoryBytesMax } from "../../lib/limits/wire.ts";
 import { handshakeLength } from "../../lib/wire/handshake.ts";
 import type { AnnounceCall } from "../announcer.ts";
 import { Client } from "../client.ts";
 import type { MetadataFetch } from "../metadata_fetch.ts";
+import { Refusals } from "../refusals.ts";
 import { AnnounceClient } from "./announce_client.ts";
 import { Connection } from "./connection.ts";
 import type { Storage } from "./storage.ts";
@@ -41,8 +48,11 @@ export class Engine implements LinkHost {
   readonly #unrouted = new Set<Connection>();
   readonly now: () => number;
   #nextConnectionId = 1;
-  /** Sockets that the system still holds for us. */
+  /** Why incoming connections were not let in; what torrents refused is theirs. */
+  readonly refusals = new Refusals();
+  /** Sockets that the system still holds for us: in all, and by the address at the far end. */
   #socketCount = 0;
+  readonly #socketCounts = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #isStopped = false;
@@ -122,8 +132,19 @@ export class Engine implements LinkHost {
   }
 
   adopt(socket: Socket): Connection {
-    this.#socketCount++;
-    return new Connection(this.#nextConnectionId++, socket, () => this.#socketCount--);
+    const connection = new Connection(this.#nextConnectionId++, socket, {
+      readBytesMax: () => readMemoryBytesMax / this.#socketCount,
+      onGone: () => this.#countSocket(connection.endpoint.host, -1),
+    });
+    this.#countSocket(connection.endpoint.host, 1);
+    return connection;
+  }
+
+  #countSocket(host: string, by: 1 | -1): void {
+    this.#socketCount += by;
+    const count = (this.#socketCounts.get(host) ?? 0) + by;
+    if (count > 0) this.#socketCounts.set(host, count);
+    else this.#socketCounts.delete(host);
   }
 
   wakeAt(at: number): void {
@@ -150,24 +171,40 @@ export class Engine implements LinkHost {
         await new Promise((resolve) => setTimeout(resolve, 100)); // out of descriptors: let some be closed
         continue;
       }
-      if (this.#unrouted.size >= unroutedConnectionsMax) this.#closeOldestUnrouted();
-      if (this.#socketCount >= socketsMax) socket.close();
-      else this.#route(this.adopt(socket));
+      const connection = this.adopt(socket);
+      if (this.#unrouted.size >= unroutedConnectionsMax) this.#closeOldestUnrouted(connection.endpoint.host);
+      if (this.#socketCount > socketsMax) this.#refuse(connection, "there are too many connections");
+      else if (this.#socketCounts.get(connection.endpoint.host)! > socketsPerHostMax) {
+        this.#refuse(connection, "there are too many connections from its address");
+      } else this.#route(connection);
     }
   }
 
-  /** Who has said nothing for longest makes room: a crowd of the silent keeps nobody out. */
-  #closeOldestUnrouted(): void {
+  #refuse(connection: Connection, why: string): void {
+    this.refusals.count(why);
+    connection.close();
+  }
+
+  /**
+   * Who has said nothing for longest makes room: a crowd of the silent keeps nobody out. A newcomer from an address that has
+   * many of them takes the place of one of those.
+   */
+  #closeOldestUnrouted(host: string): void {
+    let oldest: Connection | undefined;
     for (const connection of this.#unrouted) {
-      connection.close();
-      this.#unrouted.delete(connection);
-      return;
+      oldest ??= connection;
+      if (connection.endpoint.host !== host) continue;
+      oldest = connection;
+      break;
     }
+    if (oldest === undefined) return;
+    this.#unrouted.delete(oldest);
+    this.#refuse(oldest, "others came while it said nothing");
   }
 
   async #route(connection: Connection): Promise<void> {
     this.#unrouted.add(connection);
-    const timeout = setTimeout(() => connection.close(), handshakeTimeoutMs);
+    const timeout = setTimeout(() => this.#refuse(connection, "no handshake came"), handshakeTimeoutMs);
     const start = new Uint8Array(handshakeLength);
     let length = 0;
     let link: SwarmLink | "more" | undefined = "more";
@@ -175,7 +212,7 @@ export class Engine implements LinkHost {
     try {
       while (link === "more") {
         const bytes = await connection.read();
-        if (bytes === undefined) break;
+        if (bytes === undefined) return connection.close();
         const taken = Math.min(bytes.length, start.length - length);
         start.set(bytes.subarray(0, taken), length);
         length += taken;
@@ -184,12 +221,13 @@ export class Engine implements LinkHost {
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      link = undefined;
+      return this.#refuse(connection, error.message);
     } finally {
       clearTimeout(timeout);
       this.#unrouted.delete(connection);
     }
-    if (link === undefined || link === "more" || this.#isStopped) return connection.close();
+    if (link === undefined) return this.#refuse(connection, "its torrent is not here");
+    if (this.#isStopped) return connection.close();
     const begun = new Uint8Array(length + (rest?.length ?? 0));
     begun.set(start.subarray(0, length));
     if (rest !== undefined) begun.set(rest, length);

@@ -63,7 +63,7 @@ export const seedCommand = command({
         tellReady(context, { metainfo, transfer }, { directory, port: session.engine.port });
       }
       const bounds: SeedingBounds = { seedTimeMs: values.seedTime, seedRatio: values.seedRatio };
-      await Promise.race([failure.promise, seedUntilEnd(context, [...seedings.values()], bounds)]);
+      await Promise.race([failure.promise, seedUntilEnd(context, session, [...seedings.values()], bounds)]);
     } finally {
       await session.close();
     }
@@ -102,7 +102,12 @@ function tellReady(
   if (!context.json) context.log(`seeding ${name} (${part}) on port ${port}`);
 }
 
-async function seedUntilEnd(context: Context, seedings: readonly Seeding[], bounds: SeedingBounds): Promise<void> {
+async function seedUntilEnd(
+  context: Context,
+  session: Session,
+  seedings: readonly Seeding[],
+  bounds: SeedingBounds,
+): Promise<void> {
   context.log(`it goes on ${describeSeedingEnd(bounds)}`);
   const progress = new ProgressLine(context);
   const total = () => {
@@ -135,6 +140,7 @@ async function seedUntilEnd(context: Context, seedings: readonly Seeding[], boun
   });
   progress.finish();
   const { uploadedBytes } = total();
-  context.event("done", { uploadedBytes });
+  const refused = session.refused(seedings.map(({ transfer }) => transfer));
+  context.event("done", { uploadedBytes, refused });
   context.log(`gave ${formatSize(uploadedBytes)}`);
 }

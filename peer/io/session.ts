@@ -15,9 +15,11 @@ import type { Magnet } from "../../lib/magnet.ts";
 import type { Metainfo } from "../../lib/metainfo.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import { RateMeter } from "../../lib/rate_meter.ts";
+import { BatchMemory } from "../../lib/wire/batch_memory.ts";
 import { Announcer } from "../announcer.ts";
 import type { FileSelection } from "../file_selection.ts";
 import { MetadataFetch } from "../metadata_fetch.ts";
+import { Refusals } from "../refusals.ts";
 import type { PickStrategy } from "../piece_picker.ts";
 import { Torrent } from "../torrent.ts";
 import { Engine } from "./engine.ts";
@@ -57,6 +59,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #peerId: PeerId;
   readonly #pool: PiecePool;
+  readonly #sendMemory = new BatchMemory();
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
   readonly #storages: Storage[] = [];
@@ -154,6 +157,7 @@ export class Session {
       listenPort: this.engine.port,
       client: `localbt ${context.version}`,
       random: context.random,
+      sendMemory: this.#sendMemory,
       ...(maxPeers !== undefined && { maxPeers }),
     };
   }
@@ -177,6 +181,11 @@ export class Session {
     this.#discovery.add(link.infoHash, (endpoints) => {
       link.apply({ kind: "peersFound", endpoints, source: "discovery" });
     });
+  }
+
+  /** What was refused, by reason. @param transfers those of this run */
+  refused(transfers: readonly Transfer[]): Record<string, number> {
+    return Refusals.sum([this.engine.refusals, ...transfers.map(({ torrent }) => torrent.view.refusals)]);
   }
 
   /** Says goodbye and ends everything, also what was opened and never started. */

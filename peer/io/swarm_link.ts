@@ -118,8 +118,14 @@ export class SwarmLink {
       if (bytes === undefined) break;
       this.apply({ kind: "received", connection: id, bytes });
     }
-    if (this.#connections.delete(id)) this.apply({ kind: "closed", connection: id });
+    this.#lose(id);
     connection.close();
+  }
+
+  /** The connection has ended by itself. */
+  #lose(id: ConnectionId): void {
+    this.#connections.get(id)?.close();
+    if (this.#connections.delete(id)) this.apply({ kind: "closed", connection: id });
   }
 
   /** Says goodbye to trackers and peers, and waits for what its owner still has to do. */
@@ -155,8 +161,8 @@ export class SwarmLink {
 
   async #send({ connection: id, bytes }: Extract<Effect, { kind: "send" }>): Promise<void> {
     const isWritten = await this.#connections.get(id)?.write(bytes);
-    if (isWritten) this.apply({ kind: "sent", connection: id, bytes });
-    else this.#connections.get(id)?.close(); // its read ends too, and tells the core
+    if (!isWritten) this.#lose(id);
+    this.apply({ kind: "sent", connection: id, bytes });
     this.#written.get(id)?.();
   }
 

@@ -65,7 +65,7 @@ export function pieceCountOf({ totalLength, pieceLength }: Target): number {
 
 /** Calls back for each message that comes, the handshake left out. */
 export function onMessages(socket: Socket, hear: (messageId: number, body: Buffer) => void): void {
-  let pending = Buffer.alloc(0);
+  let pending: Buffer = Buffer.alloc(0);
   let isGreeted = false;
   socket.on("data", (bytes: Buffer) => {
     pending = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
@@ -91,21 +91,16 @@ export function untilUnchoked(socket: Socket): Promise<void> {
 export async function flood(socket: Socket, bytes: Uint8Array | (() => Uint8Array)): Promise<void> {
   while (!socket.destroyed) {
     const next = typeof bytes === "function" ? bytes() : bytes;
-    if (socket.write(next)) await new Promise((resolve) => setImmediate(resolve));
-    else await either(socket, "drain");
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        socket.off("close", done);
+        resolve();
+      };
+      socket.once("close", done);
+      // a write that is taken at once calls back at once: without a turn of the loop nothing else would move
+      socket.write(next, () => setImmediate(done));
+    });
   }
-}
-
-function either(socket: Socket, event: "drain" | "data"): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      socket.off(event, done);
-      socket.off("close", done);
-      resolve();
-    };
-    socket.on(event, done);
-    socket.on("close", done);
-  });
 }
 
 /** Resolves when the connection has ended. What comes is read and dropped, unless the socket is left unread. */
@@ -116,14 +111,12 @@ export function ended(socket: Socket, { isRead = true } = {}): Promise<void> {
 
 /** What an act ends with that leaves its connection open, for the victim to keep. */
 export const keepOpen = Symbol("keep open");
-/** Milliseconds before somebody who was thrown out comes again. */
-const againMs = 20;
 
 /** How a crowd behaves. */
 interface CrowdOptions {
   readonly count: number;
-  /** Those whose `act` has ended come again. Default: they do. */
-  readonly isStubborn?: boolean;
+  /** Milliseconds before somebody who was thrown out comes again. */
+  readonly againMs?: number;
   /** The connections of one address; default: every one has its own. */
   readonly perAddress?: number;
 }
@@ -135,7 +128,7 @@ interface CrowdOptions {
  */
 export async function crowd(
   target: Target,
-  { count, isStubborn = true, perAddress = 1 }: CrowdOptions,
+  { count, againMs = 20, perAddress = 1 }: CrowdOptions,
   act: (socket: Socket, index: number) => Promise<void | typeof keepOpen>,
 ): Promise<void> {
   let next = 0;
@@ -150,7 +143,7 @@ export async function crowd(
         if (!isKept) socket.destroy();
       }
       await new Promise((resolve) => setTimeout(resolve, againMs));
-    } while (isStubborn);
+    } while (true);
   };
   for (let i = 0; i < count; i++) {
     first.push(new Promise<void>((resolve) => void member(resolve)));

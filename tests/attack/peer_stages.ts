@@ -56,7 +56,8 @@ class PieceTimes {
 
 /** What a program says at its end that it refused. */
 function refusedBy(child: Child): Record<string, number> {
-  return (eventsOf(child, "done").at(-1)?.refused ?? {}) as Record<string, number>;
+  const last = eventsOf(child).findLast(({ event }) => event === "done" || event === "seeded");
+  return (last?.refused ?? {}) as Record<string, number>;
 }
 
 abstract class PeerStage implements Stage {

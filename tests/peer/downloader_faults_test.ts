@@ -102,9 +102,12 @@ Deno.test("Torrent bans at once who delivered all of a bad piece", () => {
   for (const range of asked) liar.sayWrongBlock(range);
   assertEquals(liar.closedBecause, "it sent a piece that fails its hash");
   assertEquals(stage.effectsOf("peerBanned").map(({ endpoint }) => endpoint), [liar.endpoint]);
-  const again = stage.connect({ number: 77, peerId: liar.peerId });
+  const again = stage.connect({ peerId: liar.peerId, endpoint: { ...liar.endpoint, port: 50_077 } });
   again.sayHandshake();
   assertEquals(again.closedBecause, "the peer is banned");
+  const honest = stage.connect({ number: 77, peerId: liar.peerId });
+  honest.sayHandshake();
+  assertEquals(honest.isClosed, false, "whoever takes another's peer id to lie has it banned");
 });
 
 Deno.test("Torrent finds the liar of a shared piece and keeps the honest peer", () => {

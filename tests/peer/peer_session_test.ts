@@ -106,12 +106,12 @@ Deno.test("PeerSession says no extension handshake to who did not set the bit", 
 Deno.test("PeerSession learns name, port and queue depth of its peer, and repeated handshakes merge", () => {
   const stage = new SessionStage().sayHandshake();
   const extensionIds = new Map<string, number>();
-  assertEquals(stage.session.label, "10.0.0.9:50000");
+  assertEquals(stage.session.client, "");
   stage.message((out) =>
     out.extended(0, encodeExtensionHandshake({ extensionIds, client: "aria2/1", listenPort: 6000 }))
   );
   stage.message((out) => out.extended(0, encodeExtensionHandshake({ extensionIds, requestQueueMax: 3 })));
-  assertEquals(stage.session.label, "aria2/1");
+  assertEquals(stage.session.client, "aria2/1");
   assertEquals(stage.session.listenEndpoint, { host: "10.0.0.9", port: 6000 });
   assertEquals(stage.session.requests.room(0), 1);
 });

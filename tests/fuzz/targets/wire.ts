@@ -291,7 +291,7 @@ function sessionTarget(name: string, isKnown: boolean): FuzzTarget {
       );
       holds(heard <= input.length * pieceCount, "a session hears more than was said");
       if (session.listenEndpoint !== undefined) isEndpoint(session.listenEndpoint, "where the peer listens");
-      holds(session.label.length <= 64, "the name of a peer is too long");
+      holds(session.client.length <= 64, "the name of a peer is too long");
       return isGood ? "taken" : "refused";
     },
   };

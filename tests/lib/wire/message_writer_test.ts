@@ -80,9 +80,9 @@ Deno.test("MessageWriter gives the memory of blocks back for all to use", () => 
 
 Deno.test("BatchMemory keeps no more than 8 MiB", () => {
   const memory = new BatchMemory();
-  const taken = Array.from({ length: 40 }, () => memory.take());
+  const taken = Array.from({ length: 40 }, () => memory.take(batchBytes));
   for (const bytes of taken) memory.give(bytes);
-  const again = Array.from({ length: 40 }, () => memory.take());
+  const again = Array.from({ length: 40 }, () => memory.take(batchBytes));
   const kept = again.filter((bytes) => taken.includes(bytes));
   assertEquals(kept.length, Math.floor(8 * 1024 * KiB / batchBytes));
 });
