@@ -223,6 +223,14 @@ Deno.test("Storage has all that is right and no more, whatever the resume file s
   }
 });
 
+Deno.test("Storage says what is in the place of its resume file, and leaves it alone", async () => {
+  await using stopped = (await Stopped.make(1))[0];
+  await Deno.remove(stopped.resumePath);
+  await Deno.mkdir(`${stopped.resumePath}/kept`, { recursive: true });
+  await assertRejects(() => stopped.check(), UserError, stopped.resumePath);
+  assert(fs.existsSync(`${stopped.resumePath}/kept`));
+});
+
 Deno.test("Storage does not believe a resume file of before the files' last change within the clock's tick", async () => {
   await using stopped = (await Stopped.make(1))[0];
   const storage = await stopped.check();

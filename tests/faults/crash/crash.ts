@@ -5,6 +5,7 @@ import type { Scene } from "../../interop/scene.ts";
 import { Child } from "../../interop/child.ts";
 import { localbtCommand } from "../../interop/localbt.ts";
 import { oddFolder } from "./odd_folder.ts";
+import { killAtCalls, mayTrace } from "./call_kills.ts";
 import { killCreate, killFinish, killGet, killMagnet } from "./side_stories.ts";
 import { Story, type StoryResult } from "./story.ts";
 
@@ -31,7 +32,7 @@ export async function crash(
   const next = wordsFrom(seed);
   const random = () => next() / 2 ** 32;
   const startMs = await startTime();
-  const sideCount = Math.max(1, Math.round(killCount / 12));
+  const sideCount = Math.max(1, Math.round(killCount / 20));
   const pieceLength = 64 * 1024;
   const totalLength = Math.max(4 << 20, killCount * bytesPerKill);
   const play = async (what: string, { kills, length }: { kills: number; length: number }, args?: string[][]) => {
@@ -58,6 +59,9 @@ export async function crash(
     ["with a magnet link", await killMagnet(options)],
     ["in get", await killGet(options)],
     ["in create", await killCreate(options)],
+    ...(mayTrace
+      ? [["in a call of the system", await killAtCalls({ ...options, killCount: 2 * sideCount })] as const]
+      : []),
   ] as const;
   return { story, part, side };
 }

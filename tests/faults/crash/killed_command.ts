@@ -6,8 +6,10 @@ export interface KilledCommand {
   /** The arguments of localbt. */
   readonly args: readonly string[];
   readonly killCount: number;
+  /** What it is started by, where that kills it. */
+  readonly prefix?: () => readonly string[];
   /** Resolves when the child is to be killed. */
-  readonly due: (child: Child) => Promise<unknown>;
+  readonly due?: (child: Child) => Promise<unknown>;
   /** Throws where what a kill left is not as it has to be. */
   readonly afterKill?: () => void;
   /** Throws where what it made is not as it has to be; makes room for the next. */
@@ -19,13 +21,14 @@ const missesMax = 200;
 const deadlineMs = 60_000;
 
 /** @returns kills that came in time; throws where anything does not hold */
-export async function killAgain({ args, killCount, due, afterKill, afterEnd }: KilledCommand): Promise<number> {
+export async function killAgain({ args, killCount, prefix, due, afterKill, afterEnd }: KilledCommand): Promise<number> {
   let kills = 0;
   for (let misses = 0; kills < killCount && misses < missesMax;) {
-    const child = start(args);
-    const ended = child.status;
-    await Promise.race([due(child), ended]);
-    child.signal("SIGKILL");
+    const child = start(args, prefix?.());
+    if (due !== undefined) {
+      await Promise.race([due(child), child.status]);
+      child.signal("SIGKILL");
+    }
     const { signal, code } = await child.exit(deadlineMs);
     if (signal === "SIGKILL") {
       kills++;
@@ -41,8 +44,8 @@ export async function killAgain({ args, killCount, due, afterKill, afterEnd }: K
   return kills;
 }
 
-function start(args: readonly string[]): Child {
-  return new Child({ name: `the killed ${args[0]}`, command: [...localbtCommand(), ...args] });
+function start(args: readonly string[], prefix: readonly string[] = []): Child {
+  return new Child({ name: `the killed ${args[0]}`, command: [...prefix, ...localbtCommand(), ...args] });
 }
 
 /** Waits so long. */

@@ -15,11 +15,11 @@ export interface SideOptions {
   readonly startMs: number;
 }
 
-const small = oddFolder({ totalLength: 1 << 20, pieceLength: 16_384 });
-const quiet = ["--host", "127.0.0.1", "--port", "0"];
+export const small = oddFolder({ totalLength: 1 << 20, pieceLength: 16_384 });
+export const quiet = ["--host", "127.0.0.1", "--port", "0"];
 
 /** The folder has to be whole and without leftovers; goes for the next time. */
-function expectWhole(target: string, { modes = true } = {}): void {
+export function expectWhole(target: string, { modes = true } = {}): void {
   assertEquals(faultsOf(small, target, { modes }), []);
   Deno.removeSync(target, { recursive: true });
   Deno.mkdirSync(target);
