@@ -145,22 +145,24 @@ function readUrls(values: readonly string[], parse: (text: string) => string | u
   return [...urls];
 }
 
-/** `0,2,4-6` as indices; the sum of all ranges is bounded before they are written out. */
+/** `0,2,4-6` as indices, ascending, each once; a few characters may mean a million of them. */
 function parseSelection(text: string): number[] {
-  const indices = new Set<number>();
-  let count = 0;
-  for (const range of text.split(",")) {
+  const ranges = text.split(",").map((range) => {
     const match = /^([0-9]{1,7})(?:-([0-9]{1,7}))?$/.exec(range);
     if (match === null) throw new ProtocolError("the magnet link has a file selection (so=) that is not valid");
     const first = Number(match[1]);
     const last = Number(match[2] ?? first);
-    count += last - first + 1;
-    if (last < first || last >= fileCountMax || count > fileCountMax) {
+    if (last < first || last >= fileCountMax) {
       throw new ProtocolError("the magnet link has a file selection (so=) out of range");
     }
-    for (let index = first; index <= last; index++) indices.add(index);
+    return { first, last };
+  });
+  const indices: number[] = [];
+  let next = 0;
+  for (const { first, last } of ranges.sort((a, b) => a.first - b.first)) {
+    for (next = Math.max(next, first); next <= last; next++) indices.push(next);
   }
-  return [...indices].sort((a, b) => a - b);
+  return indices;
 }
 
 /** Ascending indices as `0,2,4-6`. */

@@ -19,7 +19,13 @@ import { type Bytes, bytesFromLatin1, latin1FromBytes, readUint16, writeDecimal 
 import { canonicalHost, decodeAddress, decodeCompact, type Endpoint } from "../endpoint.ts";
 import { ProtocolError } from "../errors.ts";
 import { idBytes, idLength, infoHashFromBytes } from "../ids.ts";
-import { announceIntervalDefaultMs, numWantMax, replyPeersMax, trackerIdBytesMax } from "../limits/tracker.ts";
+import {
+  announceIntervalDefaultMs,
+  numWantMax,
+  replyPeersMax,
+  scrapeRepliesMax,
+  trackerIdBytesMax,
+} from "../limits/tracker.ts";
 import { clampInterval, shortText } from "./reply_bounds.ts";
 import { type AnnounceAnswer, type AnnounceReply, type ScrapeCounts, TrackerFailure } from "./request.ts";
 
@@ -167,7 +173,9 @@ export function decodeScrapeReply(body: Uint8Array): ScrapeCounts[] {
   const files = dictionaryAt(replyEntries(body), "files");
   if (files === undefined) throw new ProtocolError("the tracker's answer has no files");
   const counts: ScrapeCounts[] = [];
+  let looksLeft = scrapeRepliesMax;
   for (const [key, node] of files) {
+    if (looksLeft-- === 0) break;
     if (key.length !== idLength || node.kind !== "dictionary") continue;
     counts.push({
       infoHash: infoHashFromBytes(bytesFromLatin1(key)),

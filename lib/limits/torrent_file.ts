@@ -8,7 +8,7 @@ export const bencodeDepthMax = 100;
 /** Values in one bencoded document. */
 export const bencodeTokensMax = 3_000_000;
 /** Keys of dictionaries that are not sorted, in all that are open at a time: they are held, to find one that repeats. */
-export const bencodeUnsortedKeysMax = 100_000;
+export const bencodeUnsortedKeysMax = 20_000;
 /** Digits of a bencoded integer or length. */
 export const bencodeDigitsMax = 20;
 /** Pieces of one torrent: libtorrent's bound too. */

@@ -33,6 +33,8 @@ export const httpRedirectsMax = 3;
 export const dnsTimeoutMs = 2_000;
 /** Info hashes in one scrape: as many as a UDP scrape can hold (BEP 15). */
 export const scrapeHashesMax = 74;
+/** Swarms of one HTTP scrape reply that are looked at: a tracker may answer with all that it has. */
+export const scrapeRepliesMax = 5000;
 /** Bytes of a UDP reply to an announce: it passes every link unbroken (IPv6's least is 1,280), tunnels too: 200 peers of
  * IPv4, 67 of IPv6. */
 export const udpReplyBytesMax = 1232;

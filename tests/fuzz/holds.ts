@@ -60,7 +60,7 @@ export function isSafeName(name: string): void {
     );
   }
   holds(!/[. ]$/.test(name), `a name ends in a dot or a space: ${show()}`);
-  const stem = name.split(".", 1)[0].trim().toUpperCase();
+  const stem = name.split(".", 1)[0].trimEnd().toUpperCase();
   holds(!/^(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])$/.test(stem), `a name is that of a device: ${show()}`);
   holds(new TextEncoder().encode(name).length <= 240, `a name is too long: ${show()}`);
 }

@@ -5,6 +5,7 @@ import { bencode } from "./targets/bencode.ts";
 import * as http from "./targets/http.ts";
 import * as localNetwork from "./targets/local_network.ts";
 import * as ownFiles from "./targets/own_files.ts";
+import * as peers from "./targets/peers.ts";
 import * as pin from "./targets/pin.ts";
 import * as texts from "./targets/texts.ts";
 import { filePath, infoSection, metainfo } from "./targets/torrent_files.ts";
@@ -17,7 +18,8 @@ export const targets: readonly FuzzTarget[] = [
   filePath,
   ...Object.values(texts),
   ...Object.values(announce),
-  ...Object.values(wire),
+  ...wire.wireTargets,
+  ...Object.values(peers),
   ...Object.values(http),
   ...Object.values(localNetwork),
   ...Object.values(ownFiles),

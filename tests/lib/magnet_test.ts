@@ -75,7 +75,6 @@ for (
     "a link of a megabyte": `magnet:?${topic}&dn=${"x".repeat(1e6)}`,
     "a selection that runs backwards": `magnet:?${topic}&so=5-2`,
     "a selection of a billion": `magnet:?${topic}&so=0-999999999`,
-    "a selection of many large ranges": `magnet:?${topic}&so=${"0-999999,".repeat(100)}0`,
     "a selection that is no number": `magnet:?${topic}&so=1,x`,
   })
 ) {

@@ -31,7 +31,10 @@ function payloadText(draw: Draw, id: number): string {
   const number = () => uint32(draw.oneIn(3) ? draw.count() : draw.below(40));
   if (draw.oneIn(20)) return draw.someBytes();
   if ([4, 13, 17].includes(id)) return number();
-  if ([6, 8, 16].includes(id)) return number() + number() + number();
+  if ([6, 8, 16].includes(id)) {
+    return draw.oneIn(2) ? number() + uint32(0) + uint32(1024) : number() + number() + number();
+  }
+  if (id === 7 && draw.oneIn(2)) return number() + uint32(0) + "x".repeat(1024);
   if (id === 7) return number() + number() + draw.bytes(draw.oneIn(30) ? 2000 : draw.below(40));
   if (id === 5) return draw.oneIn(3) ? "\xff\xff\xff\xff\xf8" : draw.bytes(5).slice(0, 4) + "\0";
   if (id === 9) return draw.bytes(2);
@@ -59,7 +62,12 @@ function frameText(draw: Draw): string {
   return uint32(length) + String.fromCharCode(id) + payload;
 }
 
-const streamText = (draw: Draw) => handshakeText(draw) + draw.several(() => frameText(draw), 8).join("");
+/** A message with its length in front. */
+export const framed = (id: number, payload: string) => uint32(1 + payload.length) + String.fromCharCode(id) + payload;
+
+/** Messages of a peer, one behind the other. */
+export const framesText = (draw: Draw) => draw.several(() => frameText(draw), 8).join("");
+const streamText = (draw: Draw) => handshakeText(draw) + framesText(draw);
 
 /** Everything that a stream says until it ends or breaks a rule; with what is left over. */
 function readStream(reads: Iterable<Uint8Array>): { said: string[]; isBroken: boolean; carriedBytes: number } {
@@ -84,7 +92,7 @@ function spelled(message: Message): string {
   return JSON.stringify(message, (_, value) => ArrayBuffer.isView(value) ? (value as Uint8Array).toHex() : value);
 }
 
-export const wireStream: FuzzTarget = {
+const wireStream: FuzzTarget = {
   name: "wire-stream",
   generate: (draw) => bytesOf(streamText(draw)),
   run(input) {
@@ -97,7 +105,7 @@ export const wireStream: FuzzTarget = {
   },
 };
 
-export const handshake: FuzzTarget = {
+const handshake: FuzzTarget = {
   name: "handshake",
   generate: (draw) => bytesOf(handshakeText(draw)),
   run(input) {
@@ -133,7 +141,7 @@ function extensionTree(draw: Draw): Tree {
   });
 }
 
-export const extensionHandshake: FuzzTarget = {
+const extensionHandshake: FuzzTarget = {
   name: "extension-handshake",
   corpus: [
     bytesOf(
@@ -168,7 +176,7 @@ function pexTree(draw: Draw): Tree {
   });
 }
 
-export const peerExchange: FuzzTarget = {
+const peerExchange: FuzzTarget = {
   name: "peer-exchange",
   generate: (draw) => bytesOf(spell(bent(draw, pexTree(draw)), draw)),
   run(input) {
@@ -195,10 +203,10 @@ function metadataText(draw: Draw): string {
     piece: integer(draw.oneIn(4) ? draw.digits() : draw.below(4)),
     total_size: draw.oneIn(2) ? integer(draw.digits()) : undefined,
   });
-  return spell(bent(draw, head), draw) + draw.bytes(draw.oneIn(20) ? 1000 : draw.below(20));
+  return spell(bent(draw, head), draw) + draw.bytes(draw.oneIn(4) ? 300 : draw.below(20));
 }
 
-export const metadataMessage: FuzzTarget = {
+const metadataMessage: FuzzTarget = {
   name: "metadata-message",
   generate: (draw) => bytesOf(metadataText(draw)),
   run(input) {
@@ -219,7 +227,7 @@ export const metadataMessage: FuzzTarget = {
   },
 };
 
-export const partialSeed: FuzzTarget = {
+const partialSeed: FuzzTarget = {
   name: "partial-seed",
   generate: (draw) => bytesOf(draw.bytes(draw.pick([0, 1, 1, 3, 4, 4, 5]))),
   run(input) {
@@ -230,7 +238,7 @@ export const partialSeed: FuzzTarget = {
   },
 };
 
-export const bitfield: FuzzTarget = {
+const bitfield: FuzzTarget = {
   name: "bitfield",
   /** The number of pieces in two bytes, then the payload. */
   generate(draw) {
@@ -297,5 +305,10 @@ function sessionTarget(name: string, isKnown: boolean): FuzzTarget {
   };
 }
 
-export const peerSession = sessionTarget("peer-session", true);
-export const earlySession = sessionTarget("peer-session-early", false);
+const peerSession = sessionTarget("peer-session", true);
+const earlySession = sessionTarget("peer-session-early", false);
+
+export const wireTargets: readonly FuzzTarget[] = [
+  ...[wireStream, handshake, extensionHandshake, peerExchange, metadataMessage, partialSeed, bitfield],
+  ...[peerSession, earlySession],
+];
