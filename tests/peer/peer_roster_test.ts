@@ -93,6 +93,26 @@ Deno.test("PeerRoster keeps an old connection whoever has the greater peer id", 
   }
 });
 
+Deno.test("PeerRoster bans a liar at its own address, whatever name it took and whoever had it before", () => {
+  for (const isTwin of [false, true]) {
+    const stage = new TorrentStage(content, { peerId: testPeerId(9) });
+    const honest = { peerId: testPeerId(1), endpoint: { host: "10.1.0.1", port: 40_001 }, supportsExtensions: true };
+    const listening = { ...honest, endpoint: { host: "10.1.0.1", port: 6881 }, isOutgoing: true };
+    stage.apply({ kind: "peersFound", endpoints: [listening.endpoint], source: "user" });
+    // Of two dialled at once the one of the greater peer id stays: the one that we dialled, which is the liar's.
+    if (isTwin) stage.join(honest).sayExtensions({}, { listenPort: 6881 });
+    const stolen = { peerId: testPeerId(1), endpoint: { host: "10.6.0.1", port: 40_001 }, isOutgoing: isTwin };
+    const liar = stage.joinSeed(stolen);
+    liar.answerAll((range) => liar.sayWrongBlock(range));
+    assertEquals(stage.effectsOf("peerBanned").map(({ endpoint }) => endpoint.host), ["10.6.0.1"]);
+    assert(stage.join(stolen).isClosed, "the liar is let in again");
+    const again = stage.join(honest);
+    assertEquals(again.closedBecause, undefined);
+    again.leave();
+    assertEquals(stage.join(listening).closedBecause, undefined);
+  }
+});
+
 Deno.test("PeerRoster takes several peers behind one address", () => {
   const stage = new TorrentStage(content);
   for (let port = 1; port <= 5; port++) stage.join({ endpoint: { host: "10.0.0.1", port } });

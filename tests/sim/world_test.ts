@@ -19,9 +19,9 @@ Deno.test("runSeed() makes the same world of the same seed, step by step, and an
 
 Deno.test("runSeed() says how a fault can be seen again, and what led to it", () => {
   const { fault } = runSeed(7, (line) => {
-    if (line.includes("pieceStored")) throw new Error("a fault of the test");
+    if (line.includes("peerJoined")) throw new Error("a fault of the test");
   });
   assertStringIncludes(fault!, "a fault of the test");
   assertStringIncludes(fault!, "again: SEED=7 deno task sim");
-  assertStringIncludes(fault!, "storePiece");
+  assertStringIncludes(fault!, "<- connected");
 });

@@ -16,7 +16,7 @@ export function drawContent(
   luck: Luck,
   { tiers, isPrivate }: { tiers: readonly (readonly string[])[]; isPrivate: boolean },
 ): WorldContent {
-  const pieceLength = luck.pick(1_000, 6_000, 16_384, 20_000, 32_768, 50_000);
+  const pieceLength = luck.pick(1_000, 6_000, 16_384, 20_000, 50_000, 70_000);
   const totalLength = 1 + Math.floor(pieceLength * luck.between(1, luck.pick(4, 12, 24)));
   const words = new Uint32Array(Math.ceil(totalLength / 4));
   let state = 1 + luck.below(2 ** 31);

@@ -11,7 +11,7 @@ import { makePeerId, type PeerId } from "../../../lib/ids.ts";
 import { Bitfield } from "../../../lib/bitfield.ts";
 import { encodeExtensionHandshake, extensionHandshakeId, ownExtensionIds } from "../../../lib/wire/extended.ts";
 import { FrameReader } from "../../../lib/wire/frame.ts";
-import { encodeHandshake } from "../../../lib/wire/handshake.ts";
+import { decodeHandshake, encodeHandshake } from "../../../lib/wire/handshake.ts";
 import { type BlockRange, decodeMessage, type Message, MessageId } from "../../../lib/wire/message.ts";
 import { MessageWriter } from "../../../lib/wire/message_writer.ts";
 import { encodeDontHave } from "../../../lib/wire/partial_seed.ts";
@@ -50,15 +50,15 @@ function drawManners(luck: Luck): Manners {
   return {
     supportsFast: luck.chance(0.7),
     supportsExtensions: luck.chance(0.7),
-    claims: luck.pick("everything", "everything", "nothing", "some", "no word"),
+    claims: isSpoiler ? "everything" : luck.pick("everything", "nothing", "some", "no word"),
     right: isSpoiler ? luck.pick(0, 0.5, 0.95) : luck.pick(0, 1),
-    wrong: isSpoiler ? luck.pick(0.05, 0.5, 1) : 0,
+    wrong: isSpoiler ? luck.pick(0.05, 0.2, 1) : 0,
     rejected: luck.pick(0, 0, 0.3, 1),
-    chokes: luck.pick("never", "never", "always", "again and again"),
-    isDeaf: luck.chance(0.1),
-    isSilent: luck.chance(0.1),
+    chokes: isSpoiler ? "never" : luck.pick("never", "always", "again and again"),
+    isDeaf: !isSpoiler && luck.chance(0.15),
+    isSilent: !isSpoiler && luck.chance(0.15),
     nonsense: luck.pick(0, 0.1, 0.5),
-    garbage: luck.pick(0, 0, 0, 0.05),
+    garbage: isSpoiler ? 0 : luck.pick(0, 0, 0.05),
     requests: luck.pick(0, 0.3, 0.9),
     asksMuch: luck.chance(0.2),
     spoilsMetadata: luck.chance(0.5),
@@ -70,6 +70,7 @@ interface Line {
   readonly out: MessageWriter;
   readonly frames: FrameReader;
   isShakenHands: boolean;
+  hasGreeted: boolean;
   isWriting: boolean;
   isChoking: boolean;
 }
@@ -78,14 +79,14 @@ export class Hostile implements Host, SocketOwner {
   readonly endpoint: Endpoint;
   readonly door = "open";
   readonly name: string;
-  /** Names that it may take. */
-  readonly names: PeerId[] = [];
   readonly #stage: WorldStage;
   readonly #luck: Luck;
   readonly #manners: Manners;
   readonly #lines = new Map<VirtualSocket, Line>();
   readonly #known = new Map<string, Endpoint>();
   readonly #peerId: PeerId;
+  /** Names that it heard and may take. */
+  readonly #names: PeerId[] = [];
   #announceId = 1;
   #isDone = false;
 
@@ -157,7 +158,7 @@ export class Hostile implements Host, SocketOwner {
     this.#lines.set(socket, {
       out: new MessageWriter(),
       frames: new FrameReader(),
-      ...{ isShakenHands: false, isWriting: false, isChoking: true },
+      ...{ isShakenHands: false, hasGreeted: false, isWriting: false, isChoking: true },
     });
     return this;
   }
@@ -185,7 +186,10 @@ export class Hostile implements Host, SocketOwner {
     try {
       line.frames.push(bytes, (buffer, start, end) => {
         if (line.isShakenHands) this.#onMessage(line, decodeMessage(buffer, start, end));
-        else this.#onHandshake(socket, line);
+        else {
+          if (this.#names.length < 20) this.#names.push(decodeHandshake(buffer.subarray(start, end)).peerId);
+          this.#onHandshake(socket, line);
+        }
       });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -199,14 +203,15 @@ export class Hostile implements Host, SocketOwner {
     const line = this.#lines.get(socket)!;
     const { infoHash } = this.#stage.content.metainfo;
     const { supportsFast, supportsExtensions, stealsNames } = this.#manners;
-    const stolen = stealsNames && this.#luck.chance(0.5) ? this.#luck.of(this.names) : undefined;
+    line.hasGreeted = true;
+    const stolen = stealsNames && this.#luck.chance(0.5) ? this.#luck.of(this.#names) : undefined;
     const peerId = stolen ?? this.#peerId;
     line.out.bytes(encodeHandshake({ infoHash, peerId, supportsFast, supportsExtensions }));
     this.#flush(socket, line);
   }
 
   #onHandshake(socket: VirtualSocket, line: Line): void {
-    if (!line.isShakenHands && line.out.length === 0 && !line.isWriting) this.#greet(socket);
+    if (!line.hasGreeted) this.#greet(socket);
     line.isShakenHands = true;
     const { claims, supportsFast, supportsExtensions, isSilent } = this.#manners;
     if (isSilent) return;

@@ -10,6 +10,7 @@ import { messageBytesMax, outboxBytesMax, requestsInFlightMax, uploadQueueMax } 
 import type { Input } from "../../../peer/events.ts";
 import type { PeerSession } from "../../../peer/peer_session.ts";
 import type { ActivePiece } from "../../../peer/piece_table.ts";
+import type { Torrent } from "../../../peer/torrent.ts";
 import type { TorrentView } from "../../../peer/torrent_view.ts";
 import type { WorldContent } from "./content.ts";
 import type { Machine } from "./machine.ts";
@@ -29,6 +30,7 @@ function checkInvariants(program: Program): void {
   checkPicker(view);
   for (const session of view.sessions.values()) {
     checkSession(program, view, session);
+    checkAnswers(program, session);
     checkRequests(view, session);
     checkQueues(view, session);
   }
@@ -182,6 +184,20 @@ function checkSession({ links }: Program, { table, availability }: TorrentView, 
   }
 }
 
+/** What the peer asked for is queued, being read or answered; what we wait for is what was asked and not called off. */
+function checkAnswers({ links }: Program, session: PeerSession): void {
+  const { witness } = links.get(session.connection)!;
+  const who = `#${session.connection}`;
+  if (session.outboxBytes > 0 || !session.isEstablished) return;
+  const { asked, owedCount } = witness;
+  assert(
+    asked.size === session.requests.count,
+    `${who} owes ${asked.size} blocks, ${session.requests.count} are known`,
+  );
+  if (!witness.supportsFast || session.isReading) return;
+  assert(owedCount === session.uploads.count, `${who} waits for ${owedCount} answers, ${session.uploads.count} wait`);
+}
+
 function countWanted(table: TorrentView["table"], session: PeerSession): number {
   let count = 0;
   for (let piece = 0; piece < table.have.length; piece++) {
@@ -226,6 +242,7 @@ interface Past {
   doubled: ReadonlySet<number>;
   /** Ticks without any effect, one after the other. */
   idleTicks: number;
+  isStopped: boolean;
   readonly upload: Rate;
   readonly download: Rate;
 }
@@ -250,6 +267,8 @@ export class Rules {
     checkDoubled(torrent.view, past);
     past.upload.check(program.uploadLimiter.passedBytes, now);
     past.download.check(program.downloadLimiter.passedBytes, now);
+    past.isStopped ||= input.kind === "stop";
+    if (past.isStopped) checkStopped(torrent, now);
     past.idleTicks = input.kind === "tick" && torrent.wakeAt(now) <= now ? past.idleTicks + 1 : 0;
     assert(past.idleTicks < idleTicksMax, "it is woken again and again");
   }
@@ -260,7 +279,7 @@ export class Rules {
       const { uploadLimit, downloadLimit } = program.machine.plan;
       const { pieceLength } = this.#content.metainfo;
       past = {
-        ...{ pickableCount: Infinity, doubled: new Set(), idleTicks: 0 },
+        ...{ pickableCount: Infinity, doubled: new Set(), idleTicks: 0, isStopped: false },
         upload: new Rate("uploads", uploadLimit, pieceLength, now),
         download: new Rate("downloads", downloadLimit, pieceLength, now),
       };
@@ -278,7 +297,9 @@ export class Rules {
         if (socket.isSilent || !(far instanceof Program)) continue;
         const what = `${name} #${socket.id}`;
         if (!far.links.has(socket.other.id)) yield { link, what: `${what}: its other end is gone` };
-        if (witness.owed.size > 0) yield { link, what: `${what}: it owes ${witness.owed.size} answers` };
+        if (witness.supportsFast && witness.owedCount > 0) {
+          yield { link, what: `${what}: it owes ${witness.owedCount} answers` };
+        }
         if (witness.asked.size > 0) yield { link, what: `${what}: it waits for ${witness.asked.size} answers` };
       }
     }
@@ -297,6 +318,13 @@ export class Rules {
       assert(announces >= 0 && peers >= 0, `${url} still lists ${peers}`);
     }
   }
+}
+
+/** Once it was told to stop, a torrent holds no connection and wants to be woken no more. */
+function checkStopped(torrent: Torrent, now: number): void {
+  const { size } = torrent.view.sessions;
+  assert(size === 0, `it was stopped, and holds ${size} connections`);
+  assert(torrent.wakeAt(now) === Infinity, "it was stopped, and wants to be woken");
 }
 
 /** A block is asked for of a second peer only in the endgame, when no piece is left to begin. */

@@ -20,6 +20,8 @@ export interface MachinePlan {
   /** It knows the info hash alone. */
   readonly isMagnet: boolean;
   readonly knows: readonly Endpoint[];
+  /** It speaks the protocol of BEP 3 and nothing else. */
+  readonly isPlain: boolean;
   readonly strategy: PickStrategy;
   /** Bytes a second; Infinity for no limit. */
   readonly uploadLimit: number;

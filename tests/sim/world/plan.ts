@@ -61,6 +61,7 @@ export function drawMachines(
       knows: number > 0 && (!hasTracker || luck.chance(0.2)) ? [endpointOf("honest", 0)] : [],
       uploadLimit: luck.chance(0.2) ? luck.pick(60_000, 500_000) : Infinity,
       downloadLimit: luck.chance(0.15) ? luck.pick(60_000, 500_000) : Infinity,
+      isPlain: luck.chance(0.08),
       maxPeers: luck.chance(0.1) ? 3 + luck.below(3) : undefined,
       isDiskAtOnce: luck.chance(0.3),
       diskMs: luck.pick(0.1, 5, 100, 1_500),
@@ -68,14 +69,18 @@ export function drawMachines(
       ...plan,
     });
   };
-  for (let count = luck.pick(1, 1, 2); count > 0; count--) add({ kind: "seed", pieces: all, joinsAt: 0 });
+  for (let count = luck.pick(1, 1, 2); count > 0; count--) {
+    // The first can tell the metadata.
+    add({ kind: "seed", pieces: all, joinsAt: 0, isPlain: plans.length > 0 && luck.chance(0.1) });
+  }
   if (luck.chance(0.3)) add({ kind: "seed", pieces: some(luck, all, 0.5) });
   for (let count = luck.pick(1, 2, 3, 4); count > 0; count--) {
     const isMagnet = mayMagnet && luck.chance(0.25);
+    const isPlain = !isMagnet && luck.chance(0.08); // metadata comes by an extension
     add({
       kind: "download",
       pieces: isMagnet || luck.chance(0.6) ? [] : some(luck, all, luck.pick(0.2, 0.8, 1)),
-      isMagnet,
+      ...{ isMagnet, isPlain },
       wanted: luck.chance(0.25) ? drawWanted(luck, layout) : undefined,
     });
   }

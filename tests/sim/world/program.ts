@@ -3,7 +3,7 @@
  * trackers, disk and clock, in virtual time. It may be killed between any two of its steps.
  */
 import { TrackerFailure } from "../../../lib/announce/request.ts";
-import type { Bytes } from "../../../lib/bytes.ts";
+import { type Bytes, concatBytes } from "../../../lib/bytes.ts";
 import { ProtocolError } from "../../../lib/errors.ts";
 import { makePeerId, type PeerId } from "../../../lib/ids.ts";
 import { handshakeTimeoutMs } from "../../../lib/limits/transfer.ts";
@@ -25,6 +25,9 @@ type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>;
 export interface Link {
   readonly socket: VirtualSocket;
   readonly witness: Witness;
+  /** Bytes that came, and that went. */
+  heardBytes: number;
+  saidBytes: number;
 }
 
 /** The clock of an engine never ticks faster, nor slower, than this. */
@@ -159,16 +162,28 @@ export class Program implements SocketOwner {
     const { network, trace } = this.#stage;
     if (core === undefined) return;
     const link = "connection" in input ? this.links.get(input.connection) : undefined;
-    trace.step(network.now, this.machine.name, input, input.kind === "received" ? link!.witness.hear(input.bytes) : []);
+    trace.step(network.now, this.machine.name, input, input.kind === "received" ? this.#hear(link!, input.bytes) : []);
     const effects = core.apply(input, network.now);
     for (const effect of effects) {
       if (this.#stage.isStruck(this)) return;
-      const said = effect.kind === "send" ? this.links.get(effect.connection)?.witness.say(effect.bytes) ?? [] : [];
+      const said = effect.kind === "send" ? this.#say(this.links.get(effect.connection)!, effect.bytes) : [];
       trace.effect(network.now, this.machine.name, effect, said);
       this.#perform(effect);
     }
     this.#stage.afterStep(this, input);
     this.#stage.isStruck(this);
+  }
+
+  #hear(link: Link, bytes: Uint8Array): string[] {
+    if (this.machine.plan.isPlain) makePlain(bytes, link.heardBytes);
+    link.heardBytes += bytes.length;
+    return link.witness.hear(bytes);
+  }
+
+  #say(link: Link, bytes: Bytes): string[] {
+    if (this.machine.plan.isPlain) makePlain(bytes, link.saidBytes);
+    link.saidBytes += bytes.length;
+    return link.witness.say(bytes);
   }
 
   /** Lets something happen later, unless the run ends before; while the machine hangs it waits. */
@@ -205,7 +220,7 @@ export class Program implements SocketOwner {
 
   onBytes(socket: VirtualSocket, bytes: Bytes): void {
     const said = this.#unrouted.get(socket);
-    if (said !== undefined) return this.#route(socket, concat(said, bytes));
+    if (said !== undefined) return this.#route(socket, concatBytes([said, bytes]));
     if (this.links.has(socket.id)) this.apply({ kind: "received", connection: socket.id, bytes });
   }
 
@@ -263,7 +278,8 @@ export class Program implements SocketOwner {
   }
 
   #connect(socket: VirtualSocket, isOutgoing: boolean): void {
-    this.links.set(socket.id, { socket, witness: new Witness(this.#stage.content) });
+    const witness = new Witness(this.#stage.content);
+    this.links.set(socket.id, { socket, witness, heardBytes: 0, saidBytes: 0 });
     this.apply({ kind: "connected", connection: socket.id, endpoint: socket.remote, isOutgoing });
   }
 
@@ -293,6 +309,7 @@ export class Program implements SocketOwner {
       case "close": {
         const link = this.links.get(effect.connection)!;
         this.#unlink(link);
+        this.#stage.onClosing(this, link.socket.remote, effect.why);
         return link.socket.close();
       }
       case "announce":
@@ -371,9 +388,7 @@ export class Program implements SocketOwner {
   }
 }
 
-function concat(a: Bytes, b: Bytes): Bytes {
-  const bytes = new Uint8Array(a.length + b.length);
-  bytes.set(a);
-  bytes.set(b, a.length);
-  return bytes;
+/** Takes all extensions out of a handshake. @param at where in the stream the bytes begin */
+function makePlain(bytes: Uint8Array, at: number): void {
+  for (const place of [25, 27]) if (place >= at && place < at + bytes.length) bytes[place - at] = 0;
 }

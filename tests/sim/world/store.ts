@@ -16,6 +16,8 @@ export class Store {
   /** Pieces that are on disk and right, as far as the program knows. */
   readonly have: Bitfield;
   isFinished = false;
+  /** All that there was to do at the end is done. */
+  isSettled = false;
   readonly #content: WorldContent;
   readonly #drive: Drive;
   readonly #selection: FileSelection;
@@ -135,8 +137,10 @@ export class Store {
   *finish(): Generator<void, void> {
     this.isFinished = true;
     yield* this.#flush();
-    if (!this.#selection.isAll) return yield* this.writeResume();
-    this.#drive.replaceResume(undefined);
+    // Which files are ours is kept beside the part file; what others spoiled meanwhile is found out at the next start.
+    if (!this.#selection.isAll) yield* this.writeResume(Bitfield.empty(this.have.length));
+    else this.#drive.replaceResume(undefined);
     this.#drive.settleResume();
+    this.isSettled = true;
   }
 }

@@ -21,8 +21,9 @@ export class Witness {
   readonly told: Bitfield;
   /** Requests of ours without an answer. */
   readonly asked = new Set<number>();
-  /** Requests of the peer without an answer, how many of each. */
+  /** Requests of the peer without an answer, how many of each and of all. */
   readonly owed = new Map<number, number>();
+  owedCount = 0;
   /** The peer broke the protocol: what it says from then on means nothing. */
   isBroken = false;
   supportsFast = false;
@@ -74,6 +75,7 @@ export class Witness {
     switch (message.kind) {
       case "request":
         this.owed.set(keyOf(message), (this.owed.get(keyOf(message)) ?? 0) + 1);
+        this.owedCount++;
         break;
       case "piece":
         this.asked.delete(keyOf({ ...message, length: message.block.length }));
@@ -140,9 +142,6 @@ export class Witness {
       case "reject":
         this.#answer(message);
         break;
-      case "choke":
-        if (!this.supportsFast) this.owed.clear();
-        break;
       case "have":
         this.told.set(message.piece);
         break;
@@ -170,6 +169,7 @@ export class Witness {
     const key = keyOf(range);
     const count = this.owed.get(key) ?? 0;
     assert(count > 0, `${range.piece}+${range.begin} is answered, and nobody asked for it`);
+    this.owedCount--;
     if (count === 1) this.owed.delete(key);
     else this.owed.set(key, count - 1);
   }

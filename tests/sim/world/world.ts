@@ -5,6 +5,7 @@
  * to end in order. The rules of invariants.ts are held after every step of a core.
  */
 import { assert, fail } from "@std/assert";
+import type { Endpoint } from "../../../lib/endpoint.ts";
 import type { Effect, Input } from "../../../peer/events.ts";
 import { drawContent, type WorldContent } from "./content.ts";
 import { Hostile } from "./hostile.ts";
@@ -26,6 +27,20 @@ const quietMs = 3_000;
 const settleMs = 15_000;
 /** Milliseconds that an orderly end takes at most, on the slowest disk. */
 const endMs = 60_000;
+
+/** Reasons for which a connection between honest peers may be closed. */
+const partings: ReadonlySet<string> = new Set([
+  "it has to hear anew what is here",
+  "it stalls",
+  "its place went to another",
+  "neither wants anything",
+  "no handshake came",
+  "nothing came for minutes",
+  "the fetch ends",
+  "the peer is connected twice",
+  "the transfer ends",
+  "there are enough peers",
+]);
 
 export class World implements WorldStage {
   readonly luck: Luck;
@@ -60,7 +75,7 @@ export class World implements WorldStage {
     this.machines = drawMachines(luck, { layout, hasTracker, mayMagnet: !isPrivate })
       .map((plan) => new Machine(plan, this));
     this.hostiles = Array.from(
-      { length: luck.pick(0, 0, 1, 2) },
+      { length: luck.pick(0, 1, 1, 2) },
       (_, i) => new Hostile(endpointOf("hostile", i), `liar${i}`, this),
     );
     for (const host of [...this.machines, ...this.hostiles]) this.network.addHost(host);
@@ -206,7 +221,7 @@ export class World implements WorldStage {
     this.#start(machine);
     const { torrent, store } = machine.program ?? {};
     const isPastMending = torrent?.view.availability.wantsNothing === true && !torrent.isComplete ||
-      store?.isFinished === true && machine.drive.spoiled.size > 0;
+      store?.isSettled === true && machine.drive.spoiled.size > 0;
     if (isPastMending && !machine.isSeed) machine.program?.stop();
     if (!this.#isOver) this.network.at(this.network.now + 5_000, () => this.#keepUp(machine));
   }
@@ -218,8 +233,16 @@ export class World implements WorldStage {
   }
 
   onBanned(program: Program, { endpoint, why }: Extract<Effect, { kind: "peerBanned" }>): void {
-    const isHonest = this.machines.some((machine) => machine.endpoint.host === endpoint.host);
-    assert(!isHonest, `${program.machine.name} banned ${endpoint.host}, who is honest: ${why}`);
+    assert(!this.#isHonest(endpoint), `${program.machine.name} banned ${endpoint.host}, who is honest: ${why}`);
+  }
+
+  onClosing(program: Program, remote: Endpoint, why: string): void {
+    if (partings.has(why)) return;
+    assert(!this.#isHonest(remote), `${program.machine.name} closes ${remote.host}, who is honest: ${why}`);
+  }
+
+  #isHonest({ host }: Endpoint): boolean {
+    return this.machines.some(({ endpoint }) => endpoint.host === host);
   }
 
   #runFor(ms: number): void {

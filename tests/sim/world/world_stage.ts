@@ -1,4 +1,5 @@
 /** What those who live in a simulated world can see of it. */
+import type { Endpoint } from "../../../lib/endpoint.ts";
 import type { Effect, Input } from "../../../peer/events.ts";
 import type { WorldContent } from "./content.ts";
 import type { Luck } from "./luck.ts";
@@ -17,5 +18,7 @@ export interface WorldStage {
   isStruck(program: Program): boolean;
   /** A core took an input in, and its effects are performed. */
   afterStep(program: Program, input: Input): void;
+  /** A connection was closed by an honest program. */
+  onClosing(program: Program, remote: Endpoint, why: string): void;
   onBanned(program: Program, effect: Extract<Effect, { kind: "peerBanned" }>): void;
 }
