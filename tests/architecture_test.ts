@@ -7,7 +7,7 @@ const root = new URL("../", import.meta.url);
 /** What may stand beside each other at the top; what is not tracked is not looked at. */
 const topLevel = [
   ...["deno.json", "main.ts", "lib", "tracker", "peer", "tests", "data", "scripts", ".ci"],
-  ...["README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", ".gitignore"],
+  ...["README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".gitignore"],
 ];
 const untracked = [".git", ".cache", "node_modules", "bench-results"];
 
@@ -69,6 +69,8 @@ Deno.test("faultsOf() refuses imports against the direction", () => {
     ["peer/torrent.ts", "npm:left-pad"],
     ["peer/torrent.ts", "left-pad"],
     ["peer/torrent.ts", "node:fs"],
+    ["peer/io/engine.ts", "node:child_process"],
+    ["main.ts", "node:vm"],
   ];
   for (const [path, specifier] of bad) {
     assertEquals(faults(path, `import { x } from "${specifier}";\n`).length, 1, `${path} ${specifier}`);

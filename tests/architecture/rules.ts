@@ -116,6 +116,9 @@ function importFaults(path: string, layer: Exclude<Layer, "other">, source: stri
 
 function packageFaults(layer: Layer, specifier: string): string[] {
   if (/^(?:npm|jsr|https?|data|blob|file):/.test(specifier)) return [`imports ${specifier}: name it in deno.json`];
+  if (/^node:(?:child_process|cluster|inspector|module|repl|sqlite|vm|wasi|worker_threads)(?:\/|$)/.test(specifier)) {
+    return [`imports ${specifier}: other programs, or code from text`];
+  }
   const isPure = pureLayers.includes(layer);
   // A hash is a function of its bytes, the randomness of node:crypto is refused by its names; a Buffer is bytes.
   if (isPure && specifier.startsWith("node:") && !["node:crypto", "node:buffer"].includes(specifier)) {
