@@ -36,6 +36,13 @@ Deno.test("the top of the tree holds what the design names and nothing else", ()
   assertEquals(strangers, []);
 });
 
+Deno.test("each test that SECURITY.md names is there", () => {
+  const text = Deno.readTextFileSync(new URL("SECURITY.md", root));
+  const named = [...text.matchAll(/`(tests\/[^`]+)`/g)].map(([, path]) => path);
+  assert(named.length > 10, `only ${named.length} are named`);
+  for (const path of named) Deno.statSync(new URL(path, root));
+});
+
 Deno.test("layerOf() knows each part of the tree", () => {
   const layers = ["main.ts", "lib/bytes.ts", "lib/wire/frame.ts", "lib/cli/args.ts", "lib/io/network.ts"].map(layerOf);
   assertEquals(layers, ["main", "lib", "lib", "lib/cli", "lib/io"]);

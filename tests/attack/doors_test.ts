@@ -99,5 +99,7 @@ testOn(
     const own = ["tcp 127.0.0.1:6969", "udp 127.0.0.1:6969", "tcp 127.0.0.1:6881"];
     await expectSockets(scene, [...give, ...here, ...quiet], own, ready);
     await expectSockets(scene, ["get", "holiday", "--json"], directory, () => Promise.resolve());
+    const magnet = `magnet:?xt=urn:btih:${share.infoHash}`;
+    await expectSockets(scene, ["info", magnet], ["tcp [::]:6881", ...discovery], () => Promise.resolve());
   },
 );
