@@ -22,7 +22,7 @@ export interface Outcome {
 }
 
 /** Milliseconds that the honest work may go on after the last window. */
-const finishMs = 60_000;
+const finishMs = 30_000;
 /** Milliseconds between two looks at the victim. */
 const lookEveryMs = 100;
 /** Milliseconds that an attacker has to get to its height. */

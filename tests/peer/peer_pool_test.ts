@@ -1,11 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Endpoint } from "../../lib/endpoint.ts";
 import {
+  bannedMax,
   dialFailuresMax,
   dialsMax,
   hearsayDialFailuresMax,
   hearsayDialsMax,
+  hearsayDialsPerSecond,
   hearsayPeersMax,
+  hearsayPerHostMax,
   knownPeersMax,
   redialMaxMs,
   redialMinMs,
@@ -174,4 +177,51 @@ Deno.test("PeerPool.forgetHearsay() leaves trackers' and the user's addresses, a
   pool.forgetHearsay();
   assertEquals(pool.takeDialable(0, 10), [at(3)]);
   assert(pool.isBanned(at(4)));
+});
+
+Deno.test("PeerPool forgets the oldest ban, and bans take no room from addresses", () => {
+  const pool = new PeerPool();
+  for (let port = 1; port <= 5 * knownPeersMax; port++) pool.ban({ host: "10.9.9.9", port });
+  assertEquals(pool.isBanned({ host: "10.9.9.9", port: 1 }), false);
+  assert(pool.isBanned({ host: "10.9.9.9", port: 5 * knownPeersMax - bannedMax + 1 }));
+  assertEquals(pool.add(range(knownPeersMax), "tracker"), knownPeersMax);
+});
+
+Deno.test("PeerPool never dials a banned address, told before or after the ban", () => {
+  const pool = poolOf(at(1), at(2));
+  pool.ban(at(1));
+  pool.add([at(1)], "user");
+  assertEquals(pool.takeDialable(0, 10), [at(2)]);
+});
+
+Deno.test("PeerPool takes few addresses of one host from strangers: nobody has it stormed", () => {
+  const pool = new PeerPool();
+  const ports = Array.from({ length: 500 }, (_, port) => ({ host: "10.5.5.5", port: port + 1 }));
+  assertEquals(pool.add(ports, "exchange"), hearsayPerHostMax);
+  assertEquals(pool.add(ports, "tracker"), 500 - hearsayPerHostMax);
+  assertEquals(pool.add(range(10), "exchange"), 10);
+});
+
+Deno.test("PeerPool takes other addresses of a host from strangers when those it had are forgotten", () => {
+  const pool = new PeerPool();
+  const ports = (first: number) =>
+    Array.from({ length: hearsayPerHostMax }, (_, i) => ({ host: "h", port: first + i }));
+  pool.add(ports(1), "exchange");
+  for (let failure = 0; failure <= hearsayDialFailuresMax; failure++) {
+    for (const endpoint of ports(1)) pool.dialFailed(endpoint, 0);
+  }
+  assertEquals(pool.add(ports(1_000), "exchange"), hearsayPerHostMax);
+});
+
+Deno.test("PeerPool dials so many addresses of strangers a second, however fast they fail", () => {
+  const pool = new PeerPool();
+  pool.add(range(hearsayPeersMax), "exchange");
+  let count = 0;
+  for (let now = 0; now < 10_000; now += 10) {
+    for (const endpoint of pool.takeDialable(now, 1_000)) {
+      count++;
+      pool.dialFailed(endpoint, now);
+    }
+  }
+  assertEquals(count, 10 * hearsayDialsPerSecond);
 });

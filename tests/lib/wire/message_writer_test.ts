@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess, assertStrictEquals } from "@std/assert";
 import { parseHex } from "../../../lib/bytes.ts";
 import { KiB } from "../../../lib/limits/units.ts";
+import { sendMemoryBytesMax } from "../../../lib/limits/wire.ts";
 import { batchBytes, BatchMemory } from "../../../lib/wire/batch_memory.ts";
 import { decodeMessage, MessageId } from "../../../lib/wire/message.ts";
 import { MessageWriter } from "../../../lib/wire/message_writer.ts";
@@ -85,4 +86,26 @@ Deno.test("BatchMemory keeps no more than 8 MiB", () => {
   const again = Array.from({ length: 40 }, () => memory.take(batchBytes));
   const kept = again.filter((bytes) => taken.includes(bytes));
   assertEquals(kept.length, Math.floor(8 * 1024 * KiB / batchBytes));
+});
+
+Deno.test("BatchMemory gives little at a time while much is out, and all again when it is back", () => {
+  const memory = new BatchMemory();
+  const taken = [];
+  while (!memory.isScarce) taken.push(memory.take(16 * KiB));
+  assertLess(memory.outBytes, sendMemoryBytesMax + 2 * batchBytes);
+  assertEquals(memory.take(20_000).length, 20_000);
+  for (const bytes of taken) memory.give(bytes);
+  assertEquals([memory.isScarce, memory.outBytes], [false, 20_000]);
+});
+
+Deno.test("MessageWriter gives back what it holds, written or not, when its peer is gone", () => {
+  const memory = new BatchMemory();
+  const out = new MessageWriter(memory);
+  out.block(0, 0, new Uint8Array(16 * KiB));
+  const written = out.take();
+  out.block(0, 0, new Uint8Array(16 * KiB));
+  out.discard();
+  assertEquals(memory.outBytes, batchBytes);
+  out.recycle(written);
+  assertEquals(memory.outBytes, 0);
 });
