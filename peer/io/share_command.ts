@@ -142,7 +142,7 @@ class Sharing {
       await this.#tellReady(tracker, session, isAnnounced);
       watchFolders(shares, { stop: context.stop, onChange: (share) => report.changed(share) });
       await Promise.race([failure.promise, report.untilStopped()]);
-      report.tellDone();
+      report.tellDone(session);
     } finally {
       for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) await close();
     }
@@ -177,6 +177,7 @@ class Sharing {
       random: () => context.random(),
       site: (request, ends) => this.#site?.answer(request, ends),
       onAnnounce: (announced) => report.announced(announced),
+      peersRefused: () => report.refused(session),
       onFault: (error) => report.fault(error),
     });
     this.#closers.push(() => tracker.close());

@@ -8,6 +8,7 @@ import type { Metainfo } from "../../lib/metainfo.ts";
 import type { MadeShare } from "./made_share.ts";
 import { PeerReport } from "./peer_report.ts";
 import { waitForSeedingEnd } from "./seeding_end.ts";
+import type { Session } from "./session.ts";
 import type { ShareAnnounce } from "./share_tracker.ts";
 import type { Transfer, TransferEvent } from "./transfer.ts";
 
@@ -137,9 +138,14 @@ export class ShareReport {
     return `sharing ${what}: ${takes}${have}${uploadedBytes === 0 ? "" : `; ${formatSize(uploadedBytes)} given`}`;
   }
 
-  tellDone(): void {
+  /** What the peer refused so far, by reason. */
+  refused(session: Session): Record<string, number> {
+    return session.refused(this.#transfers);
+  }
+
+  tellDone(session: Session): void {
     const { uploadedBytes } = this.#totals();
-    this.#context.event("done", { uploadedBytes, whole: this.#whole.size });
+    this.#context.event("done", { uploadedBytes, whole: this.#whole.size, refused: this.refused(session) });
     this.#context.log(`gave ${formatSize(uploadedBytes)}; ${formatCount(this.#whole.size, "machine")} got all of it`);
   }
 

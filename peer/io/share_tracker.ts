@@ -31,6 +31,8 @@ export interface ShareTrackerOptions {
   random(): number;
   site(request: HttpRequest, ends: HttpEnds): HttpReply | undefined;
   onAnnounce(announced: ShareAnnounce): void;
+  /** What the peer of the share refused, by reason: told with the rest under `/stats`. */
+  peersRefused(): Readonly<Record<string, number>>;
   onFault(error: unknown): void;
 }
 

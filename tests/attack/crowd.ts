@@ -134,7 +134,7 @@ export async function crowd(
   let next = 0;
   const first: Promise<void>[] = [];
   const member = async (onFirst: () => void) => {
-    do {
+    for (;;) {
       const index = next++;
       const socket = await connectFrom(target, addressOf(Math.floor(index / perAddress)));
       onFirst();
@@ -143,7 +143,7 @@ export async function crowd(
         if (!isKept) socket.destroy();
       }
       await new Promise((resolve) => setTimeout(resolve, againMs));
-    } while (true);
+    }
   };
   for (let i = 0; i < count; i++) {
     first.push(new Promise<void>((resolve) => void member(resolve)));

@@ -64,10 +64,15 @@ export function honestBlock(data: SeederData, request: BlockRequest): Uint8Array
   return data.content.subarray(at, at + request.length);
 }
 
-/** Serves one incoming connection as a seeder of bare BEP 3. */
-export async function serveAsSeeder(wire: Wire, data: SeederData, bends: SeederBends = {}): Promise<void> {
+/** Serves one incoming connection as a seeder of bare BEP 3. @param peerId another's, perhaps; its own without one */
+export async function serveAsSeeder(
+  wire: Wire,
+  data: SeederData,
+  bends: SeederBends = {},
+  peerId?: string,
+): Promise<void> {
   if (await wire.greeting() === undefined) return;
-  await wire.greet(data.infoHash);
+  await wire.greet(data.infoHash, peerId === undefined ? {} : { peerId });
   await wire.send(id.bitfield, fullBitfield(Math.ceil(data.content.length / data.pieceLength)));
   for (let next = await wire.next(); next !== undefined; next = await wire.next()) {
     if (next.id === id.interested) {

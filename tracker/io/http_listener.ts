@@ -53,6 +53,8 @@ export interface TrackerServerOptions {
   site?(request: HttpRequest, ends: HttpEnds): HttpReply | undefined;
   /** Told of each announce that was answered; costs time, so only for those who print it. */
   onAnnounce?(announced: Announced): void;
+  /** What the peer beside this tracker refused, by reason: told under `/stats`. */
+  peersRefused?(): Readonly<Record<string, number>>;
   /** Told of our own faults. */
   onFault?(error: unknown): void;
 }
@@ -88,6 +90,8 @@ interface ServerRefusals {
   readonly announces: Readonly<Record<TrackerRefusal | "malformed", number>>;
   /** Packets that were met with silence. */
   readonly udp: Readonly<Record<UdpRefusal, number>>;
+  /** Connections of peers, by why: of the peer that runs beside this tracker, where there is one. */
+  readonly peers?: Readonly<Record<string, number>>;
 }
 
 const pageRefusals = ["denied", "notFound", "busy"] as const;
@@ -173,6 +177,7 @@ export class TrackerServer {
         pages: this.#pageRefusals.counts,
         announces: { ...this.#tracker.refused, malformed: this.#malformedCount },
         udp: this.#udpTracker.refused,
+        ...(this.#options.peersRefused !== undefined && { peers: this.#options.peersRefused() }),
       },
     };
   }
