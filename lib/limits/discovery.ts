@@ -4,6 +4,12 @@
 export const multicastLinksMax = 32;
 /** Bytes of a multicast packet that are read: the most that multicast DNS allows (RFC 6762, 17). */
 export const multicastBytesMax = 9000;
+/** Questions and records of a message of multicast DNS: what fits in its bytes, unless they are made up. */
+export const dnsRecordsMax = 256;
+/** Bytes of a name in it, without its last (RFC 1035, 2.3.4). */
+export const dnsNameBytesMax = 254;
+/** Pointers that one name follows: one for each label is the most that compression makes. */
+export const dnsPointersMax = 16;
 /** Packets of a group that are read in a second, for each family; the rest is left to the system, which drops it. */
 export const multicastPacketsPerSecondMax = 500;
 /** Milliseconds between two looks at the interfaces of this machine: a laptop joins another Wi-Fi. */

@@ -1,5 +1,6 @@
 /** Tells the network what is shared here: the responder's clock and sockets. Without a network that carries it, silently. */
-import { decodeDns, encodeDns } from "../../lib/dns_message.ts";
+import { encodeDns } from "../../lib/dns_message.ts";
+import { decodeDns } from "../../lib/dns_reader.ts";
 import type { Endpoint } from "../../lib/endpoint.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { MulticastSockets } from "../../lib/io/multicast.ts";

@@ -1,5 +1,6 @@
 /** Looks for what is shared on this network: the browser's clock and sockets. */
-import { decodeDns, encodeDns } from "../../lib/dns_message.ts";
+import { encodeDns } from "../../lib/dns_message.ts";
+import { decodeDns } from "../../lib/dns_reader.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { MulticastSockets } from "../../lib/io/multicast.ts";
 import type { Network } from "../../lib/io/network.ts";

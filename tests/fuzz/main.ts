@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   const [inputs, seed] = [Number(options.inputs), Number(options.seed)];
   if (![inputs, seed].every(Number.isSafeInteger)) return fail("--inputs and --seed need whole numbers");
   const names = options.target?.split(",") ?? targets.map(({ name }) => name);
-  const chosen = targets.filter(({ name }) => names.includes(name));
+  const chosen = names.flatMap((wanted) => targets.filter(({ name }) => name === wanted));
   if (options.list) console.log(targets.map(({ name }) => name).join("\n"));
   if (options.list) return 0;
   if (chosen.length < names.length) return fail("no such target: --list names them");

@@ -5,7 +5,7 @@ import { decodeScrapeQuery } from "../../lib/announce/http_query.ts";
 import { decodeAnnounceReply, decodeScrapeReply } from "../../lib/announce/http_reply.ts";
 import { decodeAnnounceReply as decodeUdpReply } from "../../lib/announce/udp_reply.ts";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { decodeDns } from "../../lib/dns_message.ts";
+import { decodeDns } from "../../lib/dns_reader.ts";
 import { localDiscoveryBytesMax, multicastBytesMax } from "../../lib/limits/discovery.ts";
 import { httpHeadBytesMax, httpLineBytesMax } from "../../lib/limits/http_server.ts";
 import { listingBytesMax } from "../../lib/limits/shares.ts";

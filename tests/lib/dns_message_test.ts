@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { formatHex, parseHex } from "../../lib/bytes.ts";
-import { comparable, decodeDns, type DnsMessage, encodeDns } from "../../lib/dns_message.ts";
+import { comparable, type DnsMessage, encodeDns } from "../../lib/dns_message.ts";
+import { decodeDns } from "../../lib/dns_reader.ts";
 import { ProtocolError } from "../../lib/errors.ts";
 import { mutationsOf } from "./mutations.ts";
 
@@ -84,8 +85,40 @@ Deno.test("decodeDns() refuses a header that tells of more records than the mess
   for (const at of [4, 6, 8, 10]) {
     const bytes = avahiQuestion.slice();
     bytes[at] = 0xff;
-    assertThrows(() => decodeDns(bytes), ProtocolError, "more records");
+    assertThrows(() => decodeDns(bytes), ProtocolError, "too many records");
+    bytes[at] = 0;
+    bytes[at + 1] = 9;
+    assertThrows(() => decodeDns(bytes), ProtocolError, "cut off");
   }
+});
+
+Deno.test("decodeDns() refuses a name of over 254 bytes, and one that follows too many pointers", () => {
+  const label = "3f" + "61".repeat(63);
+  const question = (name: string) => parseHex("000000000001000000000000" + name + "00" + "000c0001")!;
+  assertEquals(decodeDns(question(label.repeat(3) + "3d" + "61".repeat(61))).questions[0].name.length, 253);
+  assertThrows(() => decodeDns(question(label.repeat(3) + "3e" + "61".repeat(62))), ProtocolError, "too long");
+  // a question of the root, then a record of text that holds pointers, each to the one in front of it
+  const chain = (count: number) =>
+    Array.from({ length: count }, (_, i) => (0xc000 | (i === 0 ? 12 : 28 + 2 * (i - 1))).toString(16)).join("");
+  const message = (count: number) =>
+    parseHex(
+      "000084000001000200000000" + "00" + "000c0001" + "00" + "00630001" + "00000078" +
+        (2 * count).toString(16).padStart(4, "0") + chain(count) + (0xc000 | (28 + 2 * (count - 1))).toString(16) +
+        "0010000100000078" + "0000",
+    )!;
+  assertEquals(decodeDns(message(15)).answers.length, 1);
+  assertThrows(() => decodeDns(message(17)), ProtocolError, "leads nowhere");
+});
+
+Deno.test("decodeDns() refuses records whose data is longer or shorter than they say", () => {
+  const record = (type: string, length: string, data: string) =>
+    decodeDns(parseHex("000084000000000100000000" + "0161" + "00" + type + "0001" + "00000078" + length + data)!);
+  assertThrows(() => record("000c", "0002", "016100"), ProtocolError, "longer than it says");
+  assertThrows(() => record("0010", "0002", "0376"), ProtocolError, "cut off");
+  assertThrows(() => record("0001", "0004", "0a0000"), ProtocolError, "cut off");
+  assertEquals(record("0001", "0003", "0a0000").answers, []);
+  assertEquals(record("001c", "0004", "0a000001").answers, []);
+  assertEquals(record("002f", "0003", "0a0000").answers, []);
 });
 
 Deno.test("decodeDns() throws nothing but ProtocolError, at every length and however the bytes are changed", () => {

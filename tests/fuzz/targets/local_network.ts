@@ -1,6 +1,7 @@
 /** What is heard on the local network: discovery packets, multicast DNS, and the services and listings of shares. */
 import { decodeCompact, encodeCompact } from "../../../lib/endpoint.ts";
-import { comparable, decodeDns, type DnsMessage, encodeDns } from "../../../lib/dns_message.ts";
+import { comparable, type DnsMessage, encodeDns } from "../../../lib/dns_message.ts";
+import { decodeDns } from "../../../lib/dns_reader.ts";
 import { decodeLocalAnnounce, encodeLocalAnnounce } from "../../../lib/local_discovery.ts";
 import { concatBytes } from "../../../lib/bytes.ts";
 import { formatShareListing, parseShareListing } from "../../../lib/share_listing.ts";
@@ -98,10 +99,25 @@ export const dns: FuzzTarget = {
       if (record.type === "A" || record.type === "AAAA") isEndpoint({ host: record.host, port: 1 }, "an address");
       within(record.ttl, 0, 2 ** 32 - 1, "a time to live");
     }
+    if (isWritable(read)) same(decodeDns(encodeDns(read)), read, "a message that was written again");
     hearInTurn(read);
     return "taken";
   },
 };
+
+/** Whether dns-packet writes the same again: names of labels that are text without a dot or a line end. */
+function isWritable({ questions, answers, authorities, additionals }: DnsMessage): boolean {
+  const records = [...answers, ...authorities, ...additionals];
+  const names = [...questions, ...records].map(({ name }) => name);
+  for (const record of records) {
+    if (record.type === "AAAA" && !record.host.includes(":")) return false;
+    if (record.type === "PTR" || record.type === "SRV") names.push(record.target);
+  }
+  return names.every((name) =>
+    !/[\s\p{Cc}\ufffd]/u.test(name) &&
+    name.split(".").every((label) => label !== "" && latin1Of(label).length < 64)
+  );
+}
 
 const browsed = new ShareBrowser();
 let heardAt = 0;
