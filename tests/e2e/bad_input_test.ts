@@ -200,7 +200,7 @@ interopTest("download to a read-only place says so with 1", [privateMounts], asy
 });
 
 interopTest(
-  "a disk that fills up during a download is named with 1",
+  "a disk that fills up during a download is named, and --timeout ends the waiting for room with 5",
   [privateMounts],
   async () => {
     await using scene = await Scene.open();
@@ -209,9 +209,9 @@ interopTest(
     const target = scene.newFolder("target");
     const fill = 'until ls -A "$0" | grep -q resume; do :; done; cat /dev/zero > "$0/filler"';
     const mount = `mount -t tmpfs -o size=9m tmpfs "$0" && { { ${fill}; } 2>/dev/null & } && exec "$@"`;
-    const args = ["download", share.torrent, "--output", target, "--port", "0", "--peer", seeder.endpoint];
+    const args = ["download", share.torrent, "-o", target, "--port", "0", "--peer", seeder.endpoint, "--timeout", "2s"];
     const run = await runLocalbt(scene, args, { prefix: ["unshare", "--mount", "sh", "-c", mount, target] });
-    assertEquals(run.code, 1, run.stderr);
+    assertEquals(run.code, 5, run.stderr);
     assertStringIncludes(run.stderr, `${share.payload.name}: the disk is full`);
   },
 );
