@@ -39,6 +39,8 @@ export const looksPerSecondMax = 100;
 export const lookSeconds = 5;
 /** Milliseconds a second that such looks may take: a disk that has to seek for each would stop everything else. */
 export const lookMsMax = 5;
+/** The same while one file after the other has changed: a folder was moved away, or is there again. */
+export const changedLookMsMax = 50;
 /** Looks a second at files because they were read: of thousands of small ones more would cost a tenth of the reading. */
 export const readLooksPerSecondMax = 500;
 /** Milliseconds after which a file that changed is hashed again: at first, and when it goes on changing. */

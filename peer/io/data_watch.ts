@@ -8,6 +8,7 @@
 import { UserError } from "../../lib/errors.ts";
 import type { PieceIndex } from "../../lib/ids.ts";
 import {
+  changedLookMsMax,
   lookMsMax,
   lookSeconds,
   looksPerSecondMax,
@@ -34,6 +35,8 @@ export interface DataWatchOptions {
   readonly now: () => number;
   readonly apply: (input: Input) => void;
   readonly tell: (news: FileNews) => void;
+  /** A bug of ours. */
+  readonly onFault: (error: unknown) => void;
 }
 
 export class DataWatch {
@@ -46,10 +49,12 @@ export class DataWatch {
   /** By file that is in trouble: its right pieces before. */
   readonly #wholeCounts = new Map<number, number>();
   readonly #told = new Set<number>();
-  /** By file that was hashed again lately: when that may happen next. */
-  readonly #restUntil = new Map<number, number>();
+  /** By file that was hashed again: for how long it is not, which doubles while it goes on changing. */
+  readonly #rests = new Map<number, { until: number; ms: number }>();
   #isTrusted: boolean;
   #nextFile = 0;
+  #troubles = this.#wholeCounts.keys();
+  #isTroublesTurn = false;
   #lookAt = -Infinity;
   /** The file that was looked at last because it was read, and when. */
   #readFile = -1;
@@ -69,15 +74,9 @@ export class DataWatch {
 
   /** Looks at the next files, and hashes again what is due. */
   tick(): void {
-    const now = this.#options.now();
-    this.#lookAround(now);
-    if (this.#running !== undefined) return;
-    for (const [fileIndex, at] of this.#due) {
-      if (at > now) continue;
-      this.#due.delete(fileIndex);
-      this.#running = this.#recheck(fileIndex).finally(() => this.#running = undefined);
-      return;
-    }
+    this.#lookAround(this.#options.now());
+    if (this.#running !== undefined || this.#nextDue() === undefined) return;
+    this.#running = this.#recheckDue().catch(this.#options.onFault).finally(() => this.#running = undefined);
   }
 
   /** Somebody asks for the piece a second time: answers with `pieceChecked`. */
@@ -111,6 +110,7 @@ export class DataWatch {
     return spans.map(({ fileIndex }) => fileIndex).filter((fileIndex) => this.#files.paths[fileIndex] !== "");
   }
 
+  /** Looks at the files whose turn it is, and at those after one that changed for as long as these changed too. */
   #lookAround(now: number): void {
     const fileCount = this.#files.paths.length;
     const seconds = Math.min(lookSeconds, (now - this.#lookAt) / 1000);
@@ -118,10 +118,26 @@ export class DataWatch {
     this.#lookAt = now;
     const perSecond = Math.min(looksPerSecondMax, fileCount / lookSeconds);
     const count = Math.min(fileCount, Math.ceil(perSecond * seconds));
-    for (let i = 0; i < count && this.#options.now() - now < lookMsMax; i++) {
-      this.#look(this.#nextFile);
-      this.#nextFile = (this.#nextFile + 1) % fileCount;
+    let changedAt = -Infinity;
+    for (let done = 0; done < fileCount; done++) {
+      const isChanging = done - changedAt <= 2; // turns go to and fro
+      const msMax = isChanging ? changedLookMsMax : lookMsMax;
+      if ((done >= count && !isChanging) || this.#options.now() - now >= msMax) return;
+      if (this.#look(this.#takeTurn())) changedAt = done;
     }
+  }
+
+  /** The file to look at next: every other time one that is in trouble, since it may have come back. */
+  #takeTurn(): number {
+    this.#isTroublesTurn = !this.#isTroublesTurn;
+    if (this.#isTroublesTurn) {
+      const next = this.#troubles.next();
+      if (next.done !== true) return next.value;
+      this.#troubles = this.#wholeCounts.keys();
+    }
+    const fileIndex = this.#nextFile;
+    this.#nextFile = (this.#nextFile + 1) % this.#files.paths.length;
+    return fileIndex;
   }
 
   /** @throws UserError when a file changed: the bytes that were read may not be what was verified */
@@ -187,8 +203,14 @@ export class DataWatch {
 
   #plan(fileIndex: number, delayMs: number): void {
     this.#due.delete(fileIndex);
-    this.#due.set(fileIndex, Math.max(this.#options.now() + delayMs, this.#restUntil.get(fileIndex) ?? 0));
-    this.#restUntil.delete(fileIndex);
+    this.#due.set(fileIndex, Math.max(this.#options.now() + delayMs, this.#rests.get(fileIndex)?.until ?? 0));
+  }
+
+  #rest(fileIndex: number): void {
+    const now = this.#options.now();
+    const last = this.#rests.get(fileIndex);
+    const ms = last === undefined || now > last.until + last.ms ? recheckRestMs : Math.min(recheckMaxMs, 2 * last.ms);
+    this.#rests.set(fileIndex, { until: now + ms, ms });
   }
 
   /** Tries an unreadable file again, each time after a longer while. */
@@ -202,6 +224,20 @@ export class DataWatch {
     for (const piece of pieces) this.#files.have.clear(piece);
     this.#files.freshen();
     this.#options.apply({ kind: "piecesLost", pieces });
+  }
+
+  #nextDue(): number | undefined {
+    const now = this.#options.now();
+    for (const [fileIndex, at] of this.#due) if (at <= now) return fileIndex;
+    return undefined;
+  }
+
+  /** One file after the other, until none is due. */
+  async #recheckDue(): Promise<void> {
+    for (let next = this.#nextDue(); next !== undefined && !this.#isClosed; next = this.#nextDue()) {
+      this.#due.delete(next);
+      await this.#recheck(next);
+    }
   }
 
   /** Hashes the pieces of a file; what is right is offered, what is not is not. */
@@ -241,7 +277,7 @@ export class DataWatch {
   }
 
   #judge(fileIndex: number, isReadable: boolean): void {
-    this.#restUntil.set(fileIndex, this.#options.now() + recheckRestMs);
+    this.#rest(fileIndex);
     const lacking = (this.#wholeCounts.get(fileIndex) ?? 0) - this.#files.piecesHad(fileIndex).length;
     if (!isReadable) this.#retry(fileIndex);
     else this.#delays.delete(fileIndex);

@@ -88,6 +88,7 @@ export class Transfer implements LinkOwner, WebTaker {
       now: () => this.#host.now(),
       apply: (input) => this.apply(input),
       tell: (news) => this.#onEvent(news),
+      onFault: (error) => this.onFault(error),
     });
   }
 
@@ -138,7 +139,7 @@ export class Transfer implements LinkOwner, WebTaker {
       case "metadata":
         return; // of a MetadataFetch only
       case "checkPiece":
-        return void this.#checkPiece(effect.piece);
+        return void this.#checkPiece(effect.piece).catch((error) => this.onFault(error));
       case "diskPaused":
         this.#room.begin(this.#host.now());
         return this.#onEvent(effect);

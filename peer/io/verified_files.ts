@@ -105,7 +105,8 @@ function changeOf(before: FileState, now: FileState): FileChange | undefined {
   if (now.length < 0) return before.length < 0 ? undefined : { isOfData: true, why: "it is gone" };
   if (before.length < 0) return { isOfData: true, why: "it is there now" };
   if (now.length < before.length) return { isOfData: true, why: "it is shorter than it was" };
-  const isOfData = now.length !== before.length || now.mtimeMs !== before.mtimeMs || now.inode !== before.inode;
-  if (isOfData) return { isOfData, why: "it has changed" };
-  return now.ctimeMs === before.ctimeMs ? undefined : { isOfData, why: "its attributes have changed" };
+  if (now.length !== before.length || now.mtimeMs !== before.mtimeMs) return { isOfData: true, why: "it has changed" };
+  // Files of a server or a stick may have a new number each time they are opened.
+  const isSame = now.ctimeMs === before.ctimeMs && now.inode === before.inode;
+  return isSame ? undefined : { isOfData: false, why: "its attributes have changed" };
 }

@@ -160,6 +160,7 @@ Deno.test("a download that goes on seeding takes back what somebody changes, and
   spoil(path, 100);
   const { why } = await eventOf(second, "file", 20_000, (event) => event.path === path);
   assertEquals(why, "it has changed");
+  assertEquals(told(second, "wrong"), [path]);
 });
 
 Deno.test("a share whose file changes tells its owner to share it again", async () => {

@@ -19,17 +19,19 @@ class Stage implements AsyncDisposable {
   /** What came out of it: `lost 2 3`, `wrong b: it is gone`. */
   readonly said: string[] = [];
   readonly watch: DataWatch;
-  #isHeard = Promise.withResolvers<void>();
 
   private constructor(readonly folder: TempFolder, readonly pool: PiecePool, readonly storage: Storage) {
     this.watch = new DataWatch({
       files: storage.verified,
       isTrusted: storage.isTrusted,
       now: () => this.now,
-      apply: (input) => this.#say(describe(input)),
+      apply: (input) => this.said.push(describe(input)),
       tell: (news) => {
         const name = news.path.slice(-1);
-        this.#say(news.kind === "fileRight" ? `right ${name}` : `wrong ${name}: ${news.why}`);
+        this.said.push(news.kind === "fileRight" ? `right ${name}` : `wrong ${name}: ${news.why}`);
+      },
+      onFault: (error) => {
+        throw error;
       },
     });
   }
@@ -75,25 +77,11 @@ class Stage implements AsyncDisposable {
     }, 10_000);
   }
 
-  /** What is said next, once something is. */
-  async next(): Promise<string> {
-    while (this.said.length === 0) {
-      await this.#isHeard.promise;
-      this.#isHeard = Promise.withResolvers();
-    }
-    return this.said.shift()!;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.watch.close();
     await this.storage.close();
     this.pool.close();
     await this.folder[Symbol.asyncDispose]();
-  }
-
-  #say(what: string): void {
-    this.said.push(what);
-    this.#isHeard.resolve();
   }
 }
 
@@ -116,15 +104,13 @@ Deno.test("DataWatch takes back a file that changed, and offers what of it is ri
   stage.pass(1_000 * lookSeconds);
   assertEquals(stage.said.splice(0), ["lost 2 3", "wrong b: it has changed"]);
   assertEquals(stage.had, [0, 1, 4, 5]);
-  stage.pass(recheckSoonMs);
-  assertEquals(await stage.next(), "found 3");
+  await stage.until("the rest is offered", () => stage.said.length > 0);
+  assertEquals(stage.said.splice(0), ["found 3"]);
   Deno.writeFileSync(stage.path("b"), sample.contents[1]);
-  stage.pass(1_000 * lookSeconds);
-  assertEquals(await stage.next(), "lost 3");
+  await stage.until("all is right", () => stage.said.includes("right b"));
+  assertEquals([stage.said.splice(0), stage.had.length], [["lost 3", "found 2 3", "right b"], 6]);
   stage.pass(recheckRestMs);
-  assertEquals([await stage.next(), await stage.next()], ["found 2 3", "right b"]);
-  stage.pass(recheckRestMs);
-  assertEquals([stage.said, stage.had.length], [[], 6]);
+  assertEquals(stage.said, []);
 });
 
 Deno.test("DataWatch tells a file that is gone from one that is cut, and finds one that comes", async () => {
@@ -155,10 +141,8 @@ Deno.test({
     Deno.utimeSync(stage.path("b"), atime!, mtime!);
     stage.pass(1_000 * lookSeconds);
     await stage.until("it is found out", () => stage.said.length > 0);
-    assertEquals([await stage.next(), await stage.next()], [
-      "lost 2",
-      "wrong b: 1 piece of it is not the torrent's",
-    ]);
+    await stage.until("it is told", () => stage.said.length === 2);
+    assertEquals(stage.said, ["lost 2", "wrong b: 1 piece of it is not the torrent's"]);
   },
 });
 
@@ -184,10 +168,9 @@ Deno.test("DataWatch hashes a piece that somebody asks for twice, and all that n
   await using stage = await Stage.open({ isTrusted: true, spoil: wrong });
   assertEquals(stage.had.length, 6);
   await stage.watch.check(2 as PieceIndex);
-  assertEquals(await stage.next(), "checked 2: true");
+  assertEquals(stage.said.splice(0), ["checked 2: true"]);
   await stage.watch.check(0 as PieceIndex);
-  const said = [await stage.next(), await stage.next(), await stage.next()];
-  assertEquals(said, ["wrong a: piece 0 of the torrent is wrong", "lost 0", "checked 0: false"]);
+  assertEquals(stage.said.splice(0), ["wrong a: piece 0 of the torrent is wrong", "lost 0", "checked 0: false"]);
   await stage.until("the others are hashed", () => !stage.had.includes(4));
   await stage.until("it is told", () => stage.said.length === 2);
   assertEquals(stage.said, ["lost 4", "wrong c: 1 piece of it is not the torrent's"]);
@@ -202,8 +185,8 @@ Deno.test("DataWatch tries what the disk did not give again, each time after a l
   stage.pass(recheckMinMs - 1_000);
   await stage.storage.isRight(2 as PieceIndex); // one thread: what was begun before has ended
   assertEquals(stage.said, []);
-  stage.pass(1_000);
-  assertEquals([await stage.next(), await stage.next()], ["found 2", "right b"]);
+  await stage.until("it is right", () => stage.said.length === 2);
+  assertEquals(stage.said, ["found 2", "right b"]);
 });
 
 Deno.test("DataWatch looks at few files of many in one turn, and at all of them in time", async () => {
@@ -216,7 +199,14 @@ Deno.test("DataWatch looks at few files of many in one turn, and at all of them 
     onRead: () => {},
   });
   let now = 0;
-  const watch = new DataWatch({ files: counted, isTrusted: false, now: () => now, apply() {}, tell() {} });
+  const watch = new DataWatch({
+    files: counted,
+    isTrusted: false,
+    now: () => now,
+    apply() {},
+    tell() {},
+    onFault() {},
+  });
   watch.tick();
   looks = 0;
   for (now = 1_000; now <= 10_000; now += 1_000) watch.tick();
