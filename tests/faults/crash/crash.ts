@@ -6,7 +6,7 @@ import { Child } from "../../interop/child.ts";
 import { localbtCommand } from "../../interop/localbt.ts";
 import { oddFolder } from "./odd_folder.ts";
 import { killAtCalls, mayTrace } from "./call_kills.ts";
-import { killCreate, killFinish, killGet, killMagnet } from "./side_stories.ts";
+import { killCreate, killFinish, killGet, killMagnet, type SideOptions } from "./side_stories.ts";
 import { Story, type StoryResult } from "./story.ts";
 
 export interface CrashReport {
@@ -52,17 +52,24 @@ export async function crash(
   };
   const story = await play("one download", { kills: killCount, length: totalLength });
   const part = await play("--select", { kills: sideCount, length: 4 << 20 }, [["--select", "1-20,37,41"], []]);
-  const options = { scene, killCount: sideCount, random, startMs };
-  const side = [
-    ["in a download of some files", part.killCount],
-    ["at the end of a download", await killFinish(options)],
-    ["with a magnet link", await killMagnet(options)],
-    ["in get", await killGet(options)],
-    ["in create", await killCreate(options)],
-    ...(mayTrace
-      ? [["in a call of the system", await killAtCalls({ ...options, killCount: 2 * sideCount })] as const]
-      : []),
-  ] as const;
+  const side: [what: string, kills: number][] = [["in a download of some files", part.killCount]];
+  const stories: Record<string, (options: SideOptions) => Promise<number>> = {
+    "at the end of a download": killFinish,
+    "with a magnet link": killMagnet,
+    "in get": killGet,
+    "in create": killCreate,
+    ...(mayTrace && { "in a call of the system": killAtCalls }),
+  };
+  for (const [what, play] of Object.entries(stories)) {
+    const kills = await play({
+      scene,
+      killCount: what.endsWith("system") ? 2 * sideCount : sideCount,
+      random,
+      startMs,
+    });
+    onProgress(what, kills);
+    side.push([what, kills]);
+  }
   return { story, part, side };
 }
 

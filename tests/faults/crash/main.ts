@@ -59,7 +59,9 @@ if (import.meta.main) {
     seed,
     onProgress: (what, count) => {
       if (isTerminal) Deno.stderr.writeSync(new TextEncoder().encode(`\r${what}: ${count} kills   `));
-      else if (count % 50 === 0) console.error(`${what}: ${count} kills`);
+      else if (count % 50 === 0 || !["one download", "--select"].includes(what)) {
+        console.error(`${what}: ${count} kills`);
+      }
     },
   });
   if (isTerminal) console.error();

@@ -38,7 +38,7 @@ export interface StoryOptions {
   readonly args?: readonly string[];
   /** Not all of the folder is downloaded with them. */
   readonly isPart?: boolean;
-  /** Whether the program starts so late that kills at a time have to wait (from source). */
+  /** Milliseconds from the start of the program to its first request, about. */
   readonly startMs: number;
   readonly onKill?: (killCount: number) => void;
 }
@@ -202,15 +202,17 @@ export class Story {
     this.#worstBytes = Math.max(this.#worstBytes, lostBytes);
   }
 
-  /** The last run is left in peace. */
+  /** The last run is left in peace; `verify` has to agree with what it says. */
   async #finish(): Promise<void> {
-    const { folder, target, isPart } = this.#options;
+    const { folder, torrent, target, isPart } = this.#options;
     const book = this.#seeder.begin({ blocks: Infinity });
     const child = this.#start();
     const { code } = await child.exit(deadlineMs);
     this.#judge(child, book);
     if (code !== 0) throw child.failure("did not finish");
     if (isPart) return;
+    const verify = new Child({ name: "verify", command: [...localbtCommand(), "verify", "-d", target, torrent] });
+    if ((await verify.exit(deadlineMs)).code !== 0) throw verify.failure("found a fault");
     const faults = faultsOf(folder, target);
     if (faults.length > 0) throw this.#fault(child, faults.join("; "));
     if (this.#givenBytes !== folder.content.length - this.#foundBytes + this.#lostBytes) {
