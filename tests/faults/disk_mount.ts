@@ -29,7 +29,7 @@ export async function run(program: string, ...args: string[]): Promise<void> {
 export async function mountTmpfs(scene: Scene, bytes: number): Promise<string> {
   const folder = scene.newFolder("tmpfs");
   await run("mount", "-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder);
-  scene.atEnd(() => run("umount", folder));
+  scene.atEnd(() => run("umount", "-l", folder));
   return folder;
 }
 
@@ -74,7 +74,8 @@ const withoutFlush = 2;
 /** An ext4 file system on a loop device, which can be made to fail as a disk does that is pulled out. */
 export class PullableDisk {
   readonly folder: string;
-  readonly #image: string;
+  /** What the disk holds; a copy of it each time that it is plugged in. */
+  #image: string;
 
   private constructor(folder: string, image: string) {
     this.folder = folder;
@@ -88,8 +89,8 @@ export class PullableDisk {
     Deno.truncateSync(image, 16 << 20);
     await run("mkfs.ext4", "-q", image);
     const disk = new PullableDisk(folder, image);
-    await disk.plugIn();
-    scene.atEnd(() => run("umount", folder));
+    await disk.#mount();
+    scene.atEnd(() => run("umount", "-l", folder));
     return disk;
   }
 
@@ -110,9 +111,16 @@ export class PullableDisk {
     }
   }
 
-  /** The disk is there again, as it was last written. */
+  /** The disk is there again, as it was last written: not the same one, which namespaces of other tests may still hold. */
   async plugIn(): Promise<void> {
-    await new Deno.Command("umount", { args: [this.folder], stderr: "null" }).output();
-    await run("mount", "-o", "loop", this.#image, this.folder);
+    await run("umount", "-l", this.folder);
+    const copy = `${this.#image}+`;
+    Deno.copyFileSync(this.#image, copy);
+    this.#image = copy;
+    await this.#mount();
+  }
+
+  #mount(): Promise<void> {
+    return run("mount", "-o", "loop", this.#image, this.folder);
   }
 }
