@@ -23,7 +23,8 @@ export async function fuzz(
 ): Promise<Tally> {
   await target.prepare?.();
   const tally: Tally = { inputs: 0, taken: 0, worstMs: 0, worstBytes: 0, findings: [] };
-  for (let index = 0; index < inputs && tally.findings.length < findingsMax; index++) {
+  const count = Math.ceil(inputs / (target.oneIn ?? 1));
+  for (let index = 0; index < count && tally.findings.length < findingsMax; index++) {
     const result = await tryInput(target, inputOf(target, seed, index));
     tally.inputs++;
     if ("what" in result) tally.findings.push({ ...result, index });

@@ -171,6 +171,11 @@ export class Draw {
     return this.oneIn(5) ? this.digits() : String(1 + this.below(65_535));
   }
 
+  /** An address of 4 or 16 bytes and its port. */
+  compact(stride: number): string {
+    return this.bytes(stride - 2) + (this.oneIn(8) ? "\0\0" : this.bytes(2));
+  }
+
   url(): string {
     const scheme = this.oneIn(6)
       ? this.pick(["ftp", "file", "javascript", "HTTP", "ws", "", "http:"])

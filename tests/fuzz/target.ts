@@ -15,6 +15,8 @@ export interface FuzzTarget {
   generate(draw: Draw): Uint8Array;
   /** Bytes of an input at most, where the cost of one may grow with its length; 64 KiB and more unless it is given. */
   readonly inputBytesMax?: number;
+  /** Of the inputs that are asked for, this target takes one in so many: it is more than a reader, and slow. */
+  readonly oneIn?: number;
   /** Inputs of foreign programs. */
   readonly corpus?: readonly Uint8Array[];
   /** Reads the input and looks at what came of it. Whatever it throws is a finding. */

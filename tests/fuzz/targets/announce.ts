@@ -99,7 +99,7 @@ function replyTree(draw: Draw): Tree {
       "peer id": draw.oneIn(2) ? text(draw.bytes(20)) : undefined,
       port: integer(draw.port()),
     });
-  const compact = (stride: number) => text(draw.several(() => draw.bytes(stride), 8).join(""));
+  const compact = (stride: number) => text(draw.several(() => draw.compact(stride), 8).join(""));
   return dictionary({
     "failure reason": draw.oneIn(8) ? text(draw.oneIn(4) ? draw.utf8().repeat(100) : draw.utf8()) : undefined,
     "retry in": draw.oneIn(8)

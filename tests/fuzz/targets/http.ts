@@ -34,6 +34,7 @@ function headText(draw: Draw): string {
       `Content-Length: ${draw.digits()}`,
       "Transfer-Encoding: chunked",
       `Range: bytes=${draw.digits()}-${draw.digits()}`,
+      `x: ${"x".repeat(draw.below(600))}`,
       `${draw.word()}: ${draw.utf8()}`,
       ` folded: ${draw.word()}`,
       `Name : ${draw.word()}`,

@@ -241,7 +241,7 @@ export const shareListing: FuzzTarget = {
 
 export const compactEndpoints: FuzzTarget = {
   name: "compact-endpoints",
-  generate: (draw) => bytesOf(draw.several(() => draw.bytes(draw.pick([6, 18])), 12).join("")),
+  generate: (draw) => bytesOf(draw.several(() => draw.compact(draw.pick([6, 6, 18])), 12).join("")),
   run(input) {
     const read = ([4, 6] as const).map((family) => readOrRefuse(() => decodeCompact(input, family)));
     for (const [i, endpoints] of read.entries()) {

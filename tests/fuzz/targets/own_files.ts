@@ -69,6 +69,7 @@ async function makeDirectory(): Promise<void> {
 
 export const metadataFile: FuzzTarget = {
   name: "metadata-file",
+  oneIn: 10,
   prepare: makeDirectory,
   generate: (draw) => bytesOf(draw.oneIn(2) ? "whole" : draw.someBytes()),
   async run(input) {

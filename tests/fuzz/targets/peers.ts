@@ -39,6 +39,7 @@ function givesAndTakes(draw: Draw): string {
 
 export const torrentPeer: FuzzTarget = {
   name: "torrent-peer",
+  oneIn: 10,
   generate: (draw) => bytesOf(draw.oneIn(3) ? givesAndTakes(draw) : framesText(draw)),
   run(input) {
     const stage = new TorrentStage(content, { have: bitfieldOf(half), infoBytes });
@@ -58,6 +59,7 @@ export const torrentPeer: FuzzTarget = {
 
 export const metadataPeer: FuzzTarget = {
   name: "metadata-peer",
+  oneIn: 10,
   generate(draw) {
     const part = () => `\x02d8:msg_typei1e5:piecei0e10:total_sizei300ee${draw.bytes(draw.oneIn(5) ? 299 : 300)}`;
     return bytesOf(draw.several(() => framed(MessageId.extended, part()), 3).join("") + framesText(draw));
@@ -95,7 +97,7 @@ export const discovery: FuzzTarget = {
     }];
     const sender = input[0] === 0x31 ? "10.0.0.9" : "fe80::9";
     let foundCount = 0;
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 8; i++) {
       if (!core.accepts(sender, networks, i)) continue;
       for (const { infoHash, endpoint } of core.hear(announce, sender, i)) {
         holds(infoHash === wanted, "a torrent is found that nobody looks for");
@@ -103,7 +105,7 @@ export const discovery: FuzzTarget = {
         foundCount++;
       }
     }
-    holds(foundCount <= 40 && core.due(60_000).length <= 1, "a neighbour is heard too often");
+    holds(foundCount <= 8 && core.due(60_000).length <= 1, "a neighbour is heard too often");
     return foundCount > 0 ? "taken" : "refused";
   },
 };

@@ -21,6 +21,7 @@ const base64url = (bytes: string) => btoa(bytes).replaceAll("+", "-").replaceAll
 /** The path and query of a request, as they stand behind GET. */
 export const pinRequest: FuzzTarget = {
   name: "pin-request",
+  oneIn: 5,
   async prepare() {
     server = await PinServer.make({ pin: "123456", now: () => now, onSuspicion: () => {} });
   },
@@ -45,6 +46,7 @@ export const pinRequest: FuzzTarget = {
 
 export const sealedTorrent: FuzzTarget = {
   name: "sealed-torrent",
+  oneIn: 5,
   async prepare() {
     sealed.bytes = await seal(sealed.key, torrent);
     holds(sealed.bytes.length === sealedLength(torrent.length), "a sealed torrent has the length that was said");

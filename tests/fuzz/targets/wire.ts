@@ -165,7 +165,7 @@ const extensionHandshake: FuzzTarget = {
 };
 
 function pexTree(draw: Draw): Tree {
-  const compact = (stride: number) => text(draw.several(() => draw.bytes(stride), 6).join(""));
+  const compact = (stride: number) => text(draw.several(() => draw.compact(stride), 6).join(""));
   return dictionary({
     added: compact(6),
     "added.f": text(draw.bytes(draw.below(8))),
