@@ -106,5 +106,5 @@ function isLinkLocal4(host: string): boolean {
 
 /** Whether a canonical host is in fe80::/10: such an address says nothing without the interface it is behind. */
 export function isLinkLocal6(host: string): boolean {
-  return /^fe[89ab]/.test(host);
+  return /^fe[89ab][0-9a-f]:/.test(host); // fe8::1 is 0fe8::1
 }

@@ -92,6 +92,6 @@ function ipv6Links(
 
 /** Unique local addresses (fc00::/7) stay when the provider changes; link-local ones are the last resort. */
 function rankOf(host: string): number {
-  if (/^f[cd]/.test(host)) return 0;
+  if (/^f[cd][0-9a-f]{2}:/.test(host)) return 0;
   return isLinkLocal6(host) ? 2 : 1;
 }

@@ -137,7 +137,7 @@ export class PeerExchange {
 /** Whether the address may be that of a peer, as seen from `witness`: loopback means something on one machine only. */
 function mayBePeer({ host }: Endpoint, witness: Endpoint): boolean {
   if (isLoopback(host)) return isLoopback(witness.host);
-  if (host.includes(":")) return host !== "::" && !host.startsWith("ff") && !isLinkLocal6(host);
+  if (host.includes(":")) return host !== "::" && !/^ff[0-9a-f]{2}:/.test(host) && !isLinkLocal6(host);
   const first = Number(host.split(".", 1)[0]);
   return first > 0 && first < 224;
 }

@@ -153,6 +153,8 @@ export class Draw {
           "01.2.3.4",
           "fe80::1%eth0",
           "[fe80::1%25eth0]",
+          "fe8::1",
+          "febf::1",
         ]);
       case 4:
         return this.text();

@@ -8,6 +8,7 @@ import { parseHostPort } from "../../lib/endpoint.ts";
 import { readRange } from "../../lib/http_range.ts";
 import { httpGet } from "../../lib/io/http_get.ts";
 import type { Network } from "../../lib/io/network.ts";
+import { isLinkLocal6 } from "../../lib/local_addresses.ts";
 import { parseMagnet } from "../../lib/magnet.ts";
 import { readSiteHost } from "../../lib/site_host.ts";
 import { bytesOf } from "./draw.ts";
@@ -50,6 +51,10 @@ Deno.test("a tracker's list of millions of peers that are none is looked at up t
   const reply = encodeBencode({ peers: Array.from({ length: 300_000 }, () => ({})) });
   const { bytes } = await costOf(() => assertEquals(decodeHttpReply(reply).peers, []));
   assertLess(bytes, 40e6);
+});
+
+Deno.test("fe8::1 is not link-local: its first group is 0fe8", () => {
+  assertEquals(["fe8::1", "fe80::1", "febf::1", "fec0::1"].map(isLinkLocal6), [false, true, true, false]);
 });
 
 Deno.test("httpGet() takes no memory for each read: who sent a byte at a time cost 64 KiB for each", async () => {

@@ -12,6 +12,7 @@ import {
 } from "../../../lib/endpoint.ts";
 import { parseHex } from "../../../lib/bytes.ts";
 import { parseInfoHash } from "../../../lib/ids.ts";
+import { isLinkLocal6 } from "../../../lib/local_addresses.ts";
 import { formatMagnet, parseMagnet } from "../../../lib/magnet.ts";
 import { parseTrackerUrl, parseWebSeedUrl } from "../../../lib/remote_url.ts";
 import { parseShareTarget } from "../../../lib/share_target.ts";
@@ -107,6 +108,8 @@ function checkAddress(host: string): void {
   holds(bytes.length === (isIpv6(host) ? 16 : 4), "an address has the bytes of its family");
   holds(decodeAddress(bytes) === host, `an address is another once it was written: ${host}`);
   holds(canonicalHost(host) === host, `a canonical address is not canonical: ${host}`);
+  const isLinkLocal = bytes.length === 16 && bytes[0] === 0xfe && (bytes[1] & 0xc0) === 0x80;
+  holds(isLinkLocal6(host) === isLinkLocal, `link-local: ${host}`);
   holds(isLoopback(host) === (host === "::1" || bytes.length === 4 && bytes[0] === 127), `loopback: ${host}`);
 }
 
