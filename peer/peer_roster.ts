@@ -18,6 +18,9 @@ import { PeerSession } from "./peer_session.ts";
 
 /** Peers that connected twice within this time dialled each other at once: both ends must keep the same connection. */
 const simultaneousDialMs = 5_000;
+/** The part of all connections up to which we dial, and a number that is no crowd. */
+const dialledPart = 1 / 2;
+const dialledMin = 10;
 
 /** Whose peers they are. */
 export interface RosterOwner {
@@ -105,9 +108,15 @@ export class PeerRoster {
     return this.#pool.hasUntried;
   }
 
-  /** Dials whom we know and are not connected to, within the bounds. */
+  /**
+   * Dials whom we know and are not connected to, within the bounds.
+   *
+   * Part of the room is left to those who dial us: where each fills all of it with who was there before, those who came
+   * first are soon full of each other, and who comes later is met by nobody that has anything.
+   */
   dial(now: number): void {
-    for (const endpoint of this.#pool.takeDialable(now, this.#sessionsMax - this.sessions.size)) {
+    const wanted = Math.min(this.#sessionsMax, Math.max(dialledMin, this.#sessionsMax * dialledPart));
+    for (const endpoint of this.#pool.takeDialable(now, wanted - this.sessions.size)) {
       this.#owner.emit({ kind: "dial", endpoint });
     }
   }

@@ -5,7 +5,13 @@
  * runs dry, not so much that a slow source is booked out by the first who ask.
  */
 import { RateMeter } from "../lib/rate_meter.ts";
-import { blockLength, requestsInFlightDefault, requestsInFlightMax, requestsInFlightMin } from "../lib/limits/wire.ts";
+import {
+  blockLength,
+  requestsInFlightDefault,
+  requestsInFlightFirst,
+  requestsInFlightMax,
+  requestsInFlightMin,
+} from "../lib/limits/wire.ts";
 import { RequestSpan } from "./request_span.ts";
 
 /** A block of a torrent as one number: piece * blocksPerPiece + block. */
@@ -70,11 +76,15 @@ export class RequestWindow {
    */
   room(now: number): number {
     if (this.isSnubbed) return 1 - this.#sentAt.size;
-    const blocksPerSpan = (this.#meter.rate(now) / blockLength) * this.#span.seconds;
-    const wanted = Math.max(requestsInFlightMin, Math.ceil(blocksPerSpan) + requestsInFlightMin / 2);
-    const most = Math.min(wanted, this.#peerQueueMax, requestsInFlightMax);
+    const most = Math.min(this.#wanted(now), this.#peerQueueMax, requestsInFlightMax);
     const free = most - this.#sentAt.size;
     return free >= most * refillPart ? free : 0;
+  }
+
+  #wanted(now: number): number {
+    if (this.#meter.total === 0) return requestsInFlightFirst;
+    const blocksPerSpan = (this.#meter.rate(now) / blockLength) * this.#span.seconds;
+    return Math.ceil(blocksPerSpan) + requestsInFlightMin;
   }
 
   has(key: BlockKey): boolean {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
 import { requestersPerBlockMax } from "../../lib/limits/transfer.ts";
-import { blockLength, requestsInFlightMin } from "../../lib/limits/wire.ts";
+import { blockLength, requestsInFlightFirst } from "../../lib/limits/wire.ts";
 import type { BlockRange } from "../../lib/wire/message.ts";
 import { MessageId } from "../../lib/wire/message.ts";
 import { type ScriptedPeer, TorrentStage } from "./scripted_peer.ts";
@@ -9,7 +9,7 @@ import { bitfieldOf, makeContent } from "./virtual_disk.ts";
 
 /** 12 pieces of 4 blocks, the last one shorter. */
 const content = makeContent({ totalLength: 11 * 4 * blockLength + blockLength + 77, pieceLength: 4 * blockLength });
-/** 6 pieces of 32 blocks: one piece fills the first window. */
+/** 6 pieces of 32 blocks: one piece fills the first window four times. */
 const coarse = makeContent({ totalLength: 6 * 32 * blockLength, pieceLength: 32 * blockLength });
 
 const keyOf = ({ piece, begin, length }: BlockRange) => `${piece}/${begin}/${length}`;
@@ -28,7 +28,7 @@ Deno.test("Torrent asks nothing before it is unchoked, and says that it is inter
   assertEquals(peer.heardOf("interested").length, 1);
   assertEquals(peer.openRequests, []);
   peer.say((out) => out.bare(MessageId.unchoke));
-  assertEquals(peer.openRequests.length, requestsInFlightMin);
+  assertEquals(peer.openRequests.length, requestsInFlightFirst);
 });
 
 Deno.test("Torrent asks for blocks of 16 KiB and for the shorter tail as it is", () => {
@@ -158,19 +158,21 @@ Deno.test("Torrent asks for the rest at once when a peer unchokes that let it ha
   peer.say((out) => out.extended(0, new TextEncoder().encode("d4:reqqi2000ee")));
   stage.pass(2_500);
   peer.say((out) => out.piece(MessageId.allowedFast, 4));
-  peer.answerAll();
-  assertEquals(peer.openRequests, []);
+  peer.serve();
+  assertEquals(stage.torrent.stats(stage.now).havePieces, 1);
   peer.say((out) => out.bare(MessageId.unchoke));
   assertGreater(peer.openRequests.length, 0);
 });
 
 Deno.test("Torrent asks others at once for what a peer owed that leaves", () => {
-  const stage = new TorrentStage(makeContent({ totalLength: 32 * blockLength, pieceLength: 32 * blockLength }));
+  const stage = new TorrentStage(makeContent({ totalLength: 64 * blockLength, pieceLength: 64 * blockLength }));
   const leaving = stage.joinSeed();
   const staying = stage.joinSeed();
-  assertEquals([leaving.openRequests.length, staying.openRequests.length], [32, 16], "some are shared at the end");
+  leaving.answerAll();
+  staying.answerAll();
+  assertEquals([leaving.openRequests.length, staying.openRequests.length], [48, 16], "some are shared at the end");
   leaving.leave();
-  assertEquals(staying.openRequests.length, 32);
+  assertEquals(staying.openRequests.length, 48);
 });
 
 Deno.test("Torrent asks a choking peer for each allowed-fast piece that it names later", () => {
@@ -208,7 +210,9 @@ Deno.test("Torrent under the strategy sequential is not led astray by suggestion
 Deno.test("Torrent passes over a suggested piece while a rarer one is missing, and comes back to it", () => {
   const stage = new TorrentStage(content);
   const common = stage.join({ has: bitfieldOf("****** *****") });
+  common.say((out) => out.extended(0, new TextEncoder().encode("d4:reqqi18ee")));
   common.say((out) => out.bare(MessageId.unchoke));
+  common.answerAll();
   const begun = piecesOf(common.openRequests);
   const [suggested] = [0, 1, 2, 3, 4, 5, 7, 8].filter((piece) => !begun.includes(piece));
   const peer = stage.join({ has: Bitfield.full(12) });
@@ -259,7 +263,7 @@ Deno.test("Torrent has nobody take over what a peer has begun to send, or will h
 
   const calm = new TorrentStage(long);
   const one = calm.joinSeed();
-  assertEquals(one.openRequests.length, requestsInFlightMin);
+  assertEquals(one.openRequests.length, requestsInFlightFirst);
   const other = calm.join({ has: bitfieldFrom(long.layout.pieceCount, piecesOf(one.openRequests)) });
   other.say((out) => out.bare(MessageId.unchoke));
   assertEquals(one.heardOf("cancel"), []);

@@ -200,6 +200,20 @@ Deno.test("Torrent dials a peer again soon that it gave blocks to, however often
   }
 });
 
+for (const { maxPeers, most } of [{ maxPeers: 30, most: 15 }, { maxPeers: 6, most: 6 }, { maxPeers: 1, most: 1 }]) {
+  Deno.test(`PeerRoster with room for ${maxPeers} dials ${most}, and lets in as many as there is room for`, () => {
+    const swarm = new VirtualSwarm(content);
+    const others = Array.from({ length: 40 }, () => swarm.join());
+    const peer = swarm.join({ maxPeers });
+    swarm.introduce(peer, others);
+    swarm.runFor(10_000);
+    assertEquals(peer.torrent.peers.length, most);
+    for (const other of others) swarm.introduce(other, [peer]);
+    swarm.runFor(1_000);
+    assertEquals(peer.torrent.peers.length, maxPeers);
+  });
+}
+
 Deno.test("Torrent dials who it is told of within its bound of peers", () => {
   const stage = new TorrentStage(content, { maxPeers: 3 });
   const endpoints = Array.from({ length: 10 }, (_, index) => ({ host: `10.2.0.${index}`, port: 6881 }));

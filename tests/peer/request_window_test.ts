@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import {
   blockLength,
   requestsInFlightDefault,
+  requestsInFlightFirst,
   requestsInFlightMax,
   requestsInFlightMin,
 } from "../../lib/limits/wire.ts";
@@ -22,22 +23,24 @@ function deliver(window: RequestWindow, { bytesPerSecond, seconds = 3 }: { bytes
 
 Deno.test("RequestWindow begins with a small window and never stops and waits", () => {
   const window = new RequestWindow();
-  assertEquals(window.room(0), requestsInFlightMin);
-  for (let key = 0; key < requestsInFlightMin; key++) window.add(key, 0);
+  assertEquals(window.room(0), requestsInFlightFirst);
+  for (let key = 0; key < requestsInFlightFirst; key++) window.add(key, 0);
   assertEquals(window.room(0), 0);
-  for (let key = 0; key < requestsInFlightMin / 4; key++) window.delivered(key, blockLength, 10);
-  assertGreater(window.room(10), 0);
+  window.delivered(0, blockLength, 10);
+  assertGreater(window.room(10), requestsInFlightFirst / 2, "who delivers at once is asked for more at once");
 });
 
 Deno.test("RequestWindow has no room before an eighth of it is free, and then all of it", () => {
   const window = new RequestWindow();
-  window.peerQueueMax = requestsInFlightMin + 2;
-  for (let key = 0; key < requestsInFlightMin; key++) window.add(key, 0);
-  const rooms = Array.from({ length: requestsInFlightMin / 8 }, (_, key) => {
+  window.peerQueueMax = 32 + 2;
+  window.add(99, 0);
+  window.delivered(99, 1e6, 0);
+  for (let key = 0; key < 32; key++) window.add(key, 0);
+  const rooms = Array.from({ length: 4 }, (_, key) => {
     window.delivered(key, blockLength, 0);
     return window.room(0);
   });
-  assertEquals(rooms.pop(), requestsInFlightMin / 8);
+  assertEquals(rooms.pop(), 4);
   assert(rooms.every((room) => room === 0));
 });
 
@@ -48,6 +51,15 @@ Deno.test("RequestWindow follows the peer's rate: some tenths of a second's wort
     deliver(window, { bytesPerSecond: blocksPerSecond * blockLength });
     assertGreater(window.count, blocksPerSecond * 0.2);
     assertLess(window.count, blocksPerSecond * 1.1 + requestsInFlightMin);
+  }
+});
+
+Deno.test("RequestWindow of a slow peer keeps hardly more in flight than a second's worth: others want it too", () => {
+  for (const blocksPerSecond of [1, 4]) {
+    const window = new RequestWindow();
+    deliver(window, { bytesPerSecond: blocksPerSecond * blockLength, seconds: 20 });
+    assertLessOrEqual(window.count, blocksPerSecond + requestsInFlightMin);
+    assertGreaterOrEqual(window.count, requestsInFlightMin - 1);
   }
 });
 

@@ -8,97 +8,19 @@ import { assert, fail } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
 import type { Bytes } from "../../lib/bytes.ts";
 import { type Endpoint, formatEndpoint } from "../../lib/endpoint.ts";
-import { makePeerId, type PeerId, type PieceIndex } from "../../lib/ids.ts";
+import { makePeerId, type PieceIndex } from "../../lib/ids.ts";
 import { RateLimiter } from "../../lib/rate_limiter.ts";
 import { FrameReader } from "../../lib/wire/frame.ts";
 import { decodeMessage, type Message } from "../../lib/wire/message.ts";
 import { Announcer } from "../../peer/announcer.ts";
 import type { ConnectionId, Effect, Input } from "../../peer/events.ts";
-import type { FileSelection } from "../../peer/file_selection.ts";
-import type { PickStrategy } from "../../peer/piece_picker.ts";
 import { Torrent } from "../../peer/torrent.ts";
 import { seededRandom } from "../lib/mutations.ts";
 import { EventQueue } from "./event_queue.ts";
 import { type Content, VirtualDisk } from "./virtual_disk.ts";
+import { type Pipe, VirtualPeer, type VirtualPeerOptions, type VirtualTracker } from "./virtual_peer.ts";
 
-export interface VirtualPeerOptions {
-  readonly name?: string;
-  /** What is on its disk; nothing if left out. */
-  readonly have?: Bitfield;
-  readonly peerId?: PeerId;
-  readonly strategy?: PickStrategy;
-  /** Bytes a second by our own limiters. */
-  readonly uploadLimit?: number;
-  readonly downloadLimit?: number;
-  /** Bytes a second that its link carries outward. */
-  readonly uplink?: number;
-  readonly maxPeers?: number;
-  readonly isSeedOnly?: boolean;
-  /** What it wants; everything if left out. */
-  readonly selection?: FileSelection;
-  /** Whether it spoils the block that it sends: a liar. */
-  readonly spoils?: (piece: PieceIndex, begin: number) => boolean;
-  /** Whether its disk refuses to write the piece: for good, or just now. */
-  readonly refusesToStore?: (piece: PieceIndex) => boolean | "now";
-}
-
-/** One direction of a connection. */
-interface Pipe {
-  readonly from: VirtualPeer;
-  readonly to: VirtualPeer;
-  readonly fromConnection: ConnectionId;
-  readonly toConnection: ConnectionId;
-  readonly frames: FrameReader;
-  isHandshakeOver: boolean;
-  /** Writes that the receiver has not read, with what the sender waits for. */
-  readonly held: { bytes: Bytes; original: Bytes | undefined }[];
-  /** Bytes leave in order. */
-  arrivesAt: number;
-  isClosed: boolean;
-  /** The receiver is taking a write in, part by part: the next one waits. */
-  isDelivering: boolean;
-}
-
-export class VirtualPeer {
-  readonly name: string;
-  readonly endpoint: Endpoint;
-  readonly peerId: PeerId;
-  readonly options: VirtualPeerOptions;
-  readonly torrent: Torrent;
-  readonly disk: VirtualDisk;
-  /** All that is not bytes, in order. */
-  readonly events: Effect[] = [];
-  /** Where bytes of a connection go; gone once it is closed. */
-  readonly pipes = new Map<ConnectionId, Pipe>();
-  /** It reads nothing and so takes nothing in: its machine hangs. */
-  isFrozen = false;
-  isListening = true;
-  /** Bytes of blocks that it put on the wire. */
-  sentBytes = 0;
-  uplinkFreeAt = 0;
-  tickAt = Infinity;
-  completedAt: number | undefined;
-
-  constructor({ torrent, disk, endpoint, peerId, options }: {
-    torrent: Torrent;
-    disk: VirtualDisk;
-    endpoint: Endpoint;
-    peerId: PeerId;
-    options: VirtualPeerOptions;
-  }) {
-    this.torrent = torrent;
-    this.disk = disk;
-    this.endpoint = endpoint;
-    this.peerId = peerId;
-    this.options = options;
-    this.name = options.name ?? formatEndpoint(endpoint);
-  }
-
-  /** Addresses of effects of one kind. */
-  eventsOf<Kind extends Effect["kind"]>(kind: Kind): Extract<Effect, { kind: Kind }>[] {
-    return this.events.filter((effect): effect is Extract<Effect, { kind: Kind }> => effect.kind === kind);
-  }
-}
+export type { VirtualPeer, VirtualPeerOptions };
 
 /** Is told each message as it is put on the wire. */
 export type Tap = (from: VirtualPeer, to: VirtualPeer, message: Message) => void;
@@ -119,22 +41,25 @@ export class VirtualSwarm {
   readonly #readBytesMax: number;
   readonly #queue = new EventQueue();
   readonly #byEndpoint = new Map<string, VirtualPeer>();
+  readonly #tracker: VirtualTracker | undefined;
   #nextConnection = 1;
   #ticksAtMoment = 0;
   #tickMoment = -1;
 
   constructor(
     content: Content,
-    { seed = 1, latencyMs = 0.1, readBytesMax = Infinity }: {
+    { seed = 1, latencyMs = 0.1, readBytesMax = Infinity, tracker }: {
       seed?: number;
       latencyMs?: number;
       readBytesMax?: number;
+      tracker?: VirtualTracker;
     } = {},
   ) {
     this.content = content;
     this.random = seededRandom(seed);
     this.#latencyMs = latencyMs;
     this.#readBytesMax = readBytesMax;
+    this.#tracker = tracker;
   }
 
   join(options: VirtualPeerOptions = {}): VirtualPeer {
@@ -149,7 +74,14 @@ export class VirtualSwarm {
       have,
       peerId,
       announcer: new Announcer({
-        ...{ tiers: [], infoHash, peerId, port: endpoint.port, random: this.random, isComplete: have.isFull },
+        ...{
+          tiers: this.#tracker ? [["http://10.0.0.0/announce"]] : [],
+          infoHash,
+          peerId,
+          port: endpoint.port,
+          random: this.random,
+          isComplete: have.isFull,
+        },
       }),
       downloadLimiter: new RateLimiter(options.downloadLimit),
       uploadLimiter: new RateLimiter(options.uploadLimit),
@@ -218,7 +150,7 @@ export class VirtualSwarm {
 
   apply(peer: VirtualPeer, input: Input): void {
     for (const effect of peer.torrent.apply(input, this.now)) this.#perform(peer, effect);
-    for (const pipe of peer.pipes.values()) this.#readHeld(this.#reverse(pipe));
+    for (const pipe of peer.unread) this.#readHeld(pipe);
     const wakeAt = peer.torrent.wakeAt(this.now);
     if (wakeAt < peer.tickAt) {
       peer.tickAt = wakeAt;
@@ -253,6 +185,10 @@ export class VirtualSwarm {
         const buffer = new Uint8Array(effect.buffer.buffer.transfer());
         return this.#queue.add(this.now, () => this.#store(peer, effect.piece, buffer));
       }
+      case "announce": {
+        const reply = this.#tracker!.answer(peer, effect.call);
+        return this.#queue.add(this.now, () => this.apply(peer, { kind: "announced", id: effect.call.id, reply }));
+      }
       case "close":
         this.#closeEnd(peer, effect.connection);
         break;
@@ -283,10 +219,6 @@ export class VirtualSwarm {
     };
   }
 
-  #reverse(pipe: Pipe): Pipe {
-    return pipe.to.pipes.get(pipe.toConnection) ?? pipe;
-  }
-
   #send(peer: VirtualPeer, { connection, bytes: original }: Extract<Effect, { kind: "send" }>): void {
     const pipe = peer.pipes.get(connection);
     if (pipe === undefined) return;
@@ -300,11 +232,23 @@ export class VirtualSwarm {
       const isLast = at + part.length === bytes.length;
       peer.uplinkFreeAt = Math.max(this.now, peer.uplinkFreeAt) + (part.length / uplink) * 1000;
       pipe.arrivesAt = Math.max(pipe.arrivesAt, peer.uplinkFreeAt + this.#latencyMs);
-      this.#queue.add(pipe.arrivesAt, () => {
-        pipe.held.push({ bytes: part, original: isLast ? original : undefined });
-        this.#readHeld(pipe);
-      });
+      this.#queue.add(
+        pipe.arrivesAt,
+        () => this.#arrive(pipe, { bytes: part, original: isLast ? original : undefined }),
+      );
     }
+  }
+
+  /** Bytes have come to the receiver's link, which may be busy with others'. */
+  #arrive(pipe: Pipe, part: { bytes: Bytes; original: Bytes | undefined }): void {
+    const { to } = pipe;
+    const take = () => {
+      pipe.held.push(part);
+      this.#readHeld(pipe);
+    };
+    if (to.options.downlink === undefined) return take();
+    to.downlinkFreeAt = Math.max(this.now, to.downlinkFreeAt) + (part.bytes.length / to.options.downlink) * 1000;
+    this.#queue.add(to.downlinkFreeAt, take);
   }
 
   #tapBytes(pipe: Pipe, bytes: Bytes): void {
@@ -325,6 +269,8 @@ export class VirtualSwarm {
       this.#deliver(pipe, bytes);
     }
     pipe.isDelivering = false;
+    if (pipe.held.length > 0) to.unread.add(pipe);
+    else to.unread.delete(pipe);
   }
 
   /** The memory of a write is its sender's again. */
