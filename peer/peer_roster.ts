@@ -7,7 +7,14 @@
 import { type Endpoint, formatEndpoint } from "../lib/endpoint.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { PeerId } from "../lib/ids.ts";
-import { bannedMax, dialledPart, handshakeTimeoutMs, silenceMaxMs } from "../lib/limits/transfer.ts";
+import {
+  bannedMax,
+  dialAlwaysUpTo,
+  dialledPart,
+  dialUpToPart,
+  handshakeTimeoutMs,
+  silenceMaxMs,
+} from "../lib/limits/transfer.ts";
 import { BatchMemory } from "../lib/wire/batch_memory.ts";
 import type { Bytes } from "../lib/bytes.ts";
 import { chooseToGiveWay } from "./admission.ts";
@@ -18,9 +25,6 @@ import { PeerSession } from "./peer_session.ts";
 
 /** Peers that connected twice within this time dialled each other at once: both ends must keep the same connection. */
 const simultaneousDialMs = 5_000;
-/** The part of all connections up to which we dial, and a number that is no crowd. */
-const dialledPart = 1 / 2;
-const dialledMin = 10;
 
 /** Whose peers they are. */
 export interface RosterOwner {
@@ -112,13 +116,21 @@ export class PeerRoster {
    * Dials whom we know and are not connected to, within the bounds.
    *
    * Part of the room is left to those who dial us: where each fills all of it with who was there before, those who came
-   * first are soon full of each other, and who comes later is met by nobody that has anything.
+   * first are soon full of each other, and who comes later is met by nobody that has anything. But some that we dialled
+   * are among them however many dial us.
    */
   dial(now: number): void {
-    const wanted = Math.min(this.#sessionsMax, Math.max(dialledMin, this.#sessionsMax * dialledPart));
-    for (const endpoint of this.#pool.takeDialable(now, wanted - this.sessions.size)) {
-      this.#owner.emit({ kind: "dial", endpoint });
-    }
+    const upTo = Math.max(dialAlwaysUpTo, this.#sessionsMax * dialUpToPart);
+    const lacking = Math.max(upTo - this.sessions.size, this.#lackingDialled());
+    const count = Math.min(lacking, this.#sessionsMax - this.sessions.size);
+    for (const endpoint of this.#pool.takeDialable(now, count)) this.#owner.emit({ kind: "dial", endpoint });
+  }
+
+  /** Connections that we may still make ourselves whatever comes in. */
+  #lackingDialled(): number {
+    let count = Math.floor(this.#sessionsMax * dialledPart);
+    for (const { isOutgoing } of this.sessions.values()) if (isOutgoing) count--;
+    return count;
   }
 
   dialFailed(endpoint: Endpoint, now: number): void {

@@ -214,6 +214,17 @@ for (const { maxPeers, most } of [{ maxPeers: 30, most: 15 }, { maxPeers: 6, mos
   });
 }
 
+Deno.test("PeerRoster dials a tenth of its room however many have dialled it", () => {
+  const swarm = new VirtualSwarm(content);
+  const peer = swarm.join({ maxPeers: 30 });
+  for (let count = 0; count < 40; count++) swarm.introduce(swarm.join(), [peer]);
+  swarm.runFor(5_000);
+  const dialled = () => peer.torrent.peers.filter(({ isOutgoing }) => isOutgoing).length;
+  assertEquals([peer.torrent.peers.length, dialled()], [27, 0]);
+  swarm.introduce(peer, Array.from({ length: 10 }, () => swarm.join()));
+  swarm.runUntil(() => dialled() === 3, { maxMs: 10_000 });
+});
+
 Deno.test("Torrent dials who it is told of within its bound of peers", () => {
   const stage = new TorrentStage(content, { maxPeers: 3 });
   const endpoints = Array.from({ length: 10 }, (_, index) => ({ host: `10.2.0.${index}`, port: 6881 }));
