@@ -40,6 +40,8 @@ export interface Stage extends AsyncDisposable {
   begin(): Promise<void>;
   /** What the honest one got in a span of wall-clock time (ms since 1970), in units of the stage's own. */
   gotBetween(from: number, to: number): number;
+  /** The honest work has ended already: nothing more can be measured. */
+  readonly isOver?: boolean;
   /** Waits for the end of the honest work. @throws when it does not come, or what was got is wrong */
   finish(deadlineMs: number): Promise<void>;
   /** Ends the victim in the orderly way; what it says that it refused, by reason. @throws when it had crashed */

@@ -15,5 +15,9 @@ globalThis.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   console.error(event.reason);
 });
+// the runner says when: to load all this takes time that is no part of the attack
+const go = new Promise<void>((resolve) => Deno.addSignalListener("SIGUSR1", resolve));
+console.log("loaded");
+await go;
 await attack.run(JSON.parse(target) as Target, () => console.log("ready"));
 await new Promise<never>(() => {});

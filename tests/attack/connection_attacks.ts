@@ -9,7 +9,7 @@ export const connectionAttacks: readonly Attack[] = [
     name: "1000 silent connections",
     stage: "seed",
     async run(target, isReady) {
-      await crowd(target, { count: 1000 }, (socket) => ended(socket));
+      await crowd(target, { count: 1000, heightCount: 1000 }, (socket) => ended(socket));
       isReady();
       await never;
     },

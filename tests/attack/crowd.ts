@@ -117,6 +117,8 @@ interface CrowdOptions {
   readonly count: number;
   /** Milliseconds before somebody who was thrown out comes again. */
   readonly againMs?: number;
+  /** So many are connected when it is at its height; default: 100 or all. */
+  readonly heightCount?: number;
   /** The connections of one address; default: every one has its own. */
   readonly perAddress?: number;
 }
@@ -124,11 +126,11 @@ interface CrowdOptions {
 /**
  * Keeps `count` connections busy with `act`; each that ends is replaced, from another address.
  *
- * @returns when all of them have been connected once
+ * @returns when it is at its height; the rest goes on by itself
  */
 export async function crowd(
   target: Target,
-  { count, againMs = 20, perAddress = 1 }: CrowdOptions,
+  { count, againMs = 20, perAddress = 1, heightCount = Math.min(100, count) }: CrowdOptions,
   act: (socket: Socket, index: number) => Promise<void | typeof keepOpen>,
 ): Promise<void> {
   let next = 0;
@@ -145,9 +147,13 @@ export async function crowd(
       await new Promise((resolve) => setTimeout(resolve, againMs));
     }
   };
-  for (let i = 0; i < count; i++) {
-    first.push(new Promise<void>((resolve) => void member(resolve)));
-    if (i % 50 === 49) await Promise.all(first);
-  }
-  await Promise.all(first);
+  const gather = async (until: number) => {
+    while (first.length < until) {
+      first.push(new Promise<void>((resolve) => void member(resolve)));
+      if (first.length % 50 === 0) await Promise.all(first);
+    }
+    await Promise.all(first);
+  };
+  await gather(heightCount);
+  gather(count);
 }

@@ -48,12 +48,13 @@ async function windows(
   onDescriptors: OnDescriptors,
 ): Promise<number> {
   const [quiet, attacked]: [number[], number[]] = [[], []];
-  await stage.begin();
   let attacker: Child | undefined;
   for (let round = 0; round < rounds; round++) {
     await attacker?.stop("SIGKILL");
+    attacker = await loadAttacker(scene, attack, stage);
+    if (round === 0) await stage.begin();
     quiet.push(await watch(stage, windowMs, onDescriptors));
-    attacker = await startAttacker(scene, attack, stage);
+    await letLoose(attacker);
     attacked.push(await watch(stage, windowMs, onDescriptors));
   }
   await stage.finish(finishMs);
@@ -76,7 +77,8 @@ async function joinUnderAttack(
     return rate;
   };
   const quiet = await take();
-  const attacker = await startAttacker(scene, attack, stage);
+  const attacker = await loadAttacker(scene, attack, stage);
+  await letLoose(attacker);
   const attacked = await take();
   await attacker.stop("SIGKILL");
   return attacked / quiet;
@@ -85,24 +87,31 @@ async function joinUnderAttack(
 /** Bytes a second of the honest one in one window. */
 async function watch(stage: Stage, windowMs: number, onDescriptors: OnDescriptors): Promise<number> {
   const from = Date.now();
-  while (Date.now() - from < windowMs) {
+  while (Date.now() - from < windowMs && stage.isOver !== true) {
     onDescriptors(descriptorsOf(stage.pid));
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
   }
   const to = Date.now();
+  if (to - from < windowMs / 4) throw new Error("the honest work was over before it could be measured");
   return stage.gotBetween(from, to) / (to - from) * 1000;
 }
 
 /** The attacker yields to whoever is measured: its processor time is not the victim's to spare. */
-async function startAttacker(scene: Scene, attack: Attack, stage: Stage): Promise<Child> {
+async function loadAttacker(scene: Scene, attack: Attack, stage: Stage): Promise<Child> {
   const script = join(repositoryFolder, "tests", "attack", "attacker.ts");
   const command = [...sourceCommand(), script, attack.name, JSON.stringify(stage.target)];
   const child = scene.start({
     name: `attacker (${attack.name})`,
     command: [...stage.attackerPrefix ?? [], "nice", "-n", "10", ...command],
   });
-  await child.line(/^ready$/, heightMs);
+  await child.line(/^loaded$/, heightMs);
   return child;
+}
+
+/** Resolves when the attack is at its height. */
+async function letLoose(attacker: Child): Promise<void> {
+  attacker.signal("SIGUSR1");
+  await attacker.line(/^ready$/, heightMs);
 }
 
 function descriptorsOf(pid: number): number {

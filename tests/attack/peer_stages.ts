@@ -21,7 +21,7 @@ const pieceLength = 128 * 1024;
 
 /** The data of a transfer that lasts for all windows of a measurement and a little longer. */
 function shareFor(scene: Scene, { windowMs, rounds }: Span): Share {
-  const seconds = 2 * rounds * (windowMs + 400) / 1000 + 0.5;
+  const seconds = 2 * rounds * (windowMs + 600) / 1000 + 1;
   const payload = writePayload(singleFile(Math.ceil(honestRate * seconds), pieceLength), scene.newFolder("data"));
   const reference = referenceTorrent(payload, []);
   const torrent = join(scene.newFolder("torrent"), `${payload.name}.torrent`);
@@ -42,6 +42,11 @@ class PieceTimes {
 
   constructor(child: Child) {
     this.#child = child;
+  }
+
+  /** The last piece came. */
+  get isOver(): boolean {
+    return this.#child.lines.at(-1)?.text.includes('"event":"done"') === true;
   }
 
   between(from: number, to: number): number {
@@ -76,6 +81,10 @@ abstract class PeerStage implements Stage {
 
   get pid(): number {
     return this.victim.pid;
+  }
+
+  get isOver(): boolean {
+    return this.#times?.isOver ?? false;
   }
 
   abstract begin(): Promise<void>;

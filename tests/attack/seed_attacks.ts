@@ -24,12 +24,12 @@ function byCrowd(
   name: string,
   count: number,
   act: (socket: Socket, target: Target) => Promise<void | typeof keepOpen>,
-  { againMs = 20, ...more }: Partial<Attack> & { readonly againMs?: number } = {},
+  { againMs = 20, heightCount, ...more }: Partial<Attack> & { readonly againMs?: number; heightCount?: number } = {},
 ): Attack {
   return {
     ...{ name, stage, ...more },
     async run(target, isReady) {
-      await crowd(target, { count, againMs }, (socket) => {
+      await crowd(target, { count, againMs, ...(heightCount && { heightCount }) }, (socket) => {
         socket.write(handshake(target));
         return act(socket, target);
       });
@@ -156,11 +156,11 @@ export const greedAttacks: readonly Attack[] = [
 export const slotAttacks: readonly Attack[] = [
   byCrowd("all places taken by the silent", 800, async (socket) => {
     await ended(socket);
-  }, { honestComes: "during", againMs: 500 }),
+  }, { honestComes: "during", againMs: 500, heightCount: 800 }),
   byCrowd("all places taken by the interested", 800, async (socket) => {
     socket.write(interested);
     await ended(socket);
-  }, { honestComes: "during", againMs: 500 }),
+  }, { honestComes: "during", againMs: 500, heightCount: 800 }),
   byCrowd("interested crowd", 500, async (socket) => {
     socket.write(interested);
     await ended(socket);

@@ -249,3 +249,18 @@ Deno.test("Torrent that takes nothing more counts off what still comes of what i
   assertEquals(peer.session!.requests.count, 0);
   assertEquals([...stage.torrent.view.table.activePieces()].length, 0, "pieces that nobody is asked for are missing");
 });
+
+Deno.test("Torrent gets the last blocks from who gave most, though two that give nothing were asked for all of them", () => {
+  const stage = new TorrentStage(content);
+  const honest = stage.joinSeed();
+  const silent = [stage.joinSeed(), stage.joinSeed(), stage.joinSeed()];
+  for (let round = 0; round < 100 && !stage.torrent.isComplete; round++) {
+    honest.answerAll();
+    stage.pass(10);
+  }
+  assert(stage.torrent.isComplete, "within a second, long before anybody counts as stalling");
+  assert(
+    silent.every(({ openRequests }) => openRequests.length === 0),
+    "they are told that nothing is wanted any more",
+  );
+});

@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import type { PieceIndex } from "../../../lib/ids.ts";
 import { knownPeersMax, peersMax, pieceBufferBytesMax, pieceBuffersMax } from "../../../lib/limits/transfer.ts";
-import { dialsMax, requestersPerBlockMax, requestLengthMax } from "../../../lib/limits/transfer.ts";
+import { dialsMax, requestersWithBestMax, requestLengthMax } from "../../../lib/limits/transfer.ts";
 import { messageBytesMax, outboxBytesMax, requestsInFlightMax, uploadQueueMax } from "../../../lib/limits/wire.ts";
 import type { Input } from "../../../peer/events.ts";
 import type { PeerSession } from "../../../peer/peer_session.ts";
@@ -98,7 +98,7 @@ function checkActive({ table, sessions }: TorrentView): void {
       const requesters = active.requesters[block];
       const what = `block ${block} of piece ${active.piece}`;
       assert(requesters === askedCount, `${what} is asked of ${askedCount} peers, and ${requesters} are counted`);
-      assert(requesters <= requestersPerBlockMax, `${what} is asked of ${requesters} peers`);
+      assert(requesters <= requestersWithBestMax, `${what} is asked of ${requesters} peers`);
       assert(requesters === 0 || !active.isReceived(block), `${what} is here, and still asked for`);
       if (active.isReceived(block)) receivedCount++;
       else if (requesters === 0) openCount++;
