@@ -80,6 +80,8 @@ Deno.test("SecondAskers knows who comes again by where it listens, and of a boun
   const unknown = peerAt(undefined);
   stage.ask(unknown, block(1, 0));
   stage.askers.onGone(unknown);
+  assertEquals(stage.ask(peerAt(3), block(1, 2)), "later", "which blocks it has is not known any more");
+  stage.askers.settle(1 as PieceIndex);
   assertEquals([1, 2, sentRecordsMax + 1].map((port) => stage.ask(peerAt(port), block(1, 0))), [
     "now",
     "later",
@@ -143,4 +145,17 @@ Deno.test("Torrent lets those go who would not hear that pieces were lost: what 
   assertEquals(stage.torrent.stats(0).havePieces, 2);
   stage.apply({ kind: "piecesFound", pieces: [3, 2] as PieceIndex[] });
   assertEquals(stage.torrent.stats(0).havePieces, 3);
+});
+
+Deno.test("Torrent sends nothing of a piece that was lost while it was read", () => {
+  const stage = new TorrentStage(content, { have: Bitfield.full(4) });
+  const peer = stage.join();
+  stage.read = ({ connection, ranges }) => {
+    stage.apply({ kind: "piecesLost", pieces: [1 as PieceIndex] });
+    const blocks = ranges.map(({ length }) => new Uint8Array(length));
+    stage.apply({ kind: "blocksRead", connection, ranges, blocks });
+  };
+  peer.say((out) => out.bare(MessageId.interested));
+  peer.say((out) => out.range(MessageId.request, 1, 0, blockLength));
+  assertEquals([peer.heardOf("piece").length, peer.heardOf("reject").length], [0, 1]);
 });

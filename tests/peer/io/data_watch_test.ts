@@ -146,6 +146,16 @@ Deno.test({
   },
 });
 
+Deno.test("DataWatch hashes what is there now, not the file that was there and is still open", async () => {
+  await using stage = await Stage.open();
+  const { mtime, atime } = Deno.statSync(stage.path("c"));
+  Deno.writeFileSync(stage.path("new"), new Uint8Array(2 * pieceLength));
+  Deno.utimeSync(stage.path("new"), atime!, mtime!);
+  Deno.renameSync(stage.path("new"), stage.path("c"));
+  await stage.until("it is found out", () => stage.said.length === 2);
+  assertEquals(stage.said, ["lost 4 5", "wrong c: 2 pieces of it are not the torrent's"]);
+});
+
 Deno.test("DataWatch lets no bytes through that were read from a file that changed", async () => {
   await using stage = await Stage.open();
   const read = (piece: number) => stage.storage.readBlock(piece as PieceIndex, 0, 16_384);

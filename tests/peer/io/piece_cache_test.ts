@@ -200,3 +200,27 @@ Deno.test("PieceCache.rest() gives its memory back, not while a read is under wa
   slow.rest();
   assertEquals((await pending)[0], 16);
 });
+
+Deno.test("PieceCache.drop() forgets a piece or all, and keeps nothing of reads that were under way", async () => {
+  const source = new FakeDisk();
+  const layout = new Layout({ pieceLength: 256 * KiB, fileLengths: [MiB] });
+  const cache = new PieceCache({ layout, source });
+  const readsOf = async (index: number) => {
+    const before = source.reads.length;
+    assertEquals((await cache.get(piece(index), 0, block))[0], 16 * index);
+    return source.reads.length - before;
+  };
+  assertEquals([await readsOf(0), await readsOf(1), await readsOf(0)], [1, 1, 0]);
+  cache.drop(piece(0));
+  assertEquals([await readsOf(1), await readsOf(0)], [0, 1]);
+  cache.drop();
+  assertEquals([await readsOf(0), await readsOf(1), await readsOf(1)], [1, 1, 0]);
+  for (const drop of [() => cache.drop(), () => cache.drop(piece(2))]) {
+    const underWay = cache.get(piece(2), 0, block);
+    drop();
+    assertEquals((await underWay)[0], 32);
+    assertEquals(await readsOf(2), 1, "it was read before it was dropped");
+    cache.drop(piece(2));
+  }
+  assertEquals(cache.memoryBytes, 0);
+});
