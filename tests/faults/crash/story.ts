@@ -96,7 +96,7 @@ export class Story {
   /** One start of the program, and its kill. */
   async #run(): Promise<void> {
     const { killCount, folder, isPart, onKill } = this.#options;
-    const wantedBytes = isPart ? folder.content.length / 20 : folder.content.length;
+    const wantedBytes = isPart ? folder.content.length / 3 : folder.content.length;
     const leftBlocks = (wantedBytes - this.#stored.size * folder.pieceLength) / blockLength;
     const share = Math.max(1, leftBlocks / (killCount - this.#killCount + 2));
     const blocks = 1 + Math.floor(2 * share * this.#random());
