@@ -12,6 +12,7 @@ import { flushFiles, flushFolder } from "./flush.ts";
 
 export class FileLedger {
   readonly #paths: readonly string[];
+  readonly #lengths: readonly number[];
   readonly #isWanted: (fileIndex: number) => boolean;
   #states: FileState[];
   #isOurs: readonly boolean[] = [];
@@ -20,15 +21,20 @@ export class FileLedger {
   /** Files whose next change might not show: they are to be looked at again. */
   readonly #unsettled = new Set<number>();
 
-  /** @param paths absolute; empty for what is never on disk */
+  /**
+   * @param paths absolute; empty for what is never on disk
+   * @param lengths of the files when they are whole
+   */
   constructor(
-    { paths, states, isWanted }: {
+    { paths, lengths, states, isWanted }: {
       paths: readonly string[];
+      lengths: readonly number[];
       states: FileState[];
       isWanted: (fileIndex: number) => boolean;
     },
   ) {
     this.#paths = paths;
+    this.#lengths = lengths;
     this.#states = states;
     this.#isWanted = isWanted;
   }
@@ -111,7 +117,8 @@ export class FileLedger {
       const before = this.#states[i];
       const now = destinationState(path);
       if (!this.#unflushed.has(i)) return isSameFile(before, now) ? [] : [i];
-      return now.length >= 0 && (before.length < 0 || before.inode === now.inode) ? [] : [i];
+      const isOurs = before.length < 0 || before.inode === now.inode;
+      return now.length >= this.#lengths[i] && isOurs ? [] : [i];
     });
   }
 

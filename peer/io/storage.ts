@@ -86,13 +86,15 @@ export class Storage {
     this.#options = options;
     this.#paths = paths;
     this.#selection = selectionOf(options);
-    this.#ledger = new FileLedger({ paths, states, isWanted: (fileIndex) => this.#selection.isWanted(fileIndex) });
+    const lengths = metainfo.files.map((file) => file.length);
+    const isWanted = (fileIndex: number) => this.#selection.isWanted(fileIndex);
+    this.#ledger = new FileLedger({ paths, lengths, states, isWanted });
     this.#part = part;
     this.#files = new PieceFiles({
       pool,
       layout: metainfo.layout,
       paths,
-      lengths: metainfo.files.map((file) => file.length),
+      lengths,
       hashes: metainfo.pieces,
       writable: mode === "download",
       aside: part?.table,

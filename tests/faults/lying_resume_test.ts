@@ -272,21 +272,24 @@ Deno.test({
 });
 
 Deno.test("Storage.finish() does not call a download whole whose file was removed, replaced or changed meanwhile", async (t) => {
-  const intrusions: Record<string, (path: string) => void> = {
+  // nothing was written to the first file since it was looked at, but to the second
+  const intrusions: Record<string, (path: string, writtenPath: string) => void> = {
     removed: (path) => Deno.removeSync(path),
+    "removed after it was written to": (_, path) => Deno.removeSync(path),
+    "cut after it was written to": (_, path) => Deno.truncateSync(path, 5 * pieceLength),
     "replaced by one of the same length": (path) => {
       Deno.writeFileSync(`${path}.new`, new Uint8Array(12 * pieceLength));
       Deno.renameSync(`${path}.new`, path);
     },
     "changed, its times kept": (path) => keepingTimes(path, () => writeAt(path, pieceLength, otherBytes)),
   };
-  const all = await Stopped.make(3);
+  const all = await Stopped.make(Object.keys(intrusions).length);
   for (const [i, [what, intrude]] of Object.entries(intrusions).entries()) {
     await t.step(what, async () => {
       await using stopped = all[i];
       const storage = await stopped.check();
       await stopped.store(storage, [14, 28]);
-      intrude(stopped.paths[0]);
+      intrude(stopped.paths[0], stopped.paths[1]);
       await assertRejects(() => storage.finish(), UserError, "another program");
       await storage.close();
       await stopped.expectTruth();

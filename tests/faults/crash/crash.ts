@@ -51,7 +51,10 @@ export async function crash(
     return results.reduce(sumOf);
   };
   const story = await play("one download", { kills: killCount, length: totalLength });
-  const part = await play("--select", { kills: Math.max(4, sideCount), length: 4 << 20 }, [["--select", "1-20,37,41"], []]);
+  const part = await play("--select", { kills: Math.max(4, sideCount), length: 4 << 20 }, [
+    ["--select", "1-20,37,41"],
+    [],
+  ]);
   const side: [what: string, kills: number][] = [["in a download of some files", part.killCount]];
   const stories: Record<string, (options: SideOptions) => Promise<number>> = {
     "at the end of a download": killFinish,
