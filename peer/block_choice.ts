@@ -98,7 +98,7 @@ export class BlockChoice {
     }
     if (latest === undefined || busy === undefined) return undefined;
     for (let block = 0; block < latest.blockCount; block++) {
-      if (!busy.requests.remove(this.#keyOf(latest.piece, block))) continue;
+      if (!busy.requests.callOff(this.#keyOf(latest.piece, block))) continue;
       busy.sendCancel(latest.piece, block * blockLength, this.#layout.lengthOfBlock(latest.piece, block));
       this.#table.released(latest, block);
     }

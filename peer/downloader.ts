@@ -193,7 +193,9 @@ export class Downloader {
     const piece = this.#layout.toPieceIndex(range.piece);
     const block = piece === undefined ? -1 : this.#layout.blockAt(piece, range);
     if (piece === undefined || block === -1) throw new ProtocolError("a reject of no block of this torrent");
-    if (!session.requests.remove(this.#keyOf(piece, block))) return session.patience.spend(1);
+    const rejected = session.requests.rejected(this.#keyOf(piece, block));
+    if (rejected === "none") session.patience.spend(1);
+    if (rejected !== "under way") return;
     session.allowedFast.delete(piece);
     if (!session.peerChoking) session.quietUntil = now + rejectPauseMs;
     this.#release(session, piece, block);
@@ -203,7 +205,7 @@ export class Downloader {
   onDontHave(session: PeerSession, piece: PieceIndex): void {
     if (this.#table.active(piece) === undefined) return;
     for (let block = 0; block < this.#layout.blockCountOf(piece); block++) {
-      if (session.requests.remove(this.#keyOf(piece, block))) this.#release(session, piece, block);
+      if (session.requests.callOff(this.#keyOf(piece, block))) this.#release(session, piece, block);
     }
   }
 
@@ -272,7 +274,7 @@ export class Downloader {
   #cancelOthers(active: ActivePiece, block: number): void {
     const key = this.#keyOf(active.piece, block);
     for (const session of this.#sessions.values()) {
-      if (!session.requests.remove(key)) continue;
+      if (!session.requests.callOff(key)) continue;
       active.requesters[block]--;
       session.sendCancel(active.piece, block * blockLength, this.#layout.lengthOfBlock(active.piece, block));
       if (active.requesters[block] === 0) return;

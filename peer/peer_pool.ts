@@ -125,9 +125,10 @@ export class PeerPool {
   }
 
   /** The address is that of a connected peer, dialled by us or known by its listening port. */
-  connected(endpoint: Endpoint): void {
+  connected(endpoint: Endpoint): boolean {
     const peer = this.#peers.get(formatEndpoint(endpoint));
     if (peer !== undefined) this.#setState(peer, "connected");
+    return peer !== undefined;
   }
 
   /**

@@ -49,6 +49,8 @@ export class PeerRoster {
   /** Address and peer id: anybody can take the id of an honest peer and lie under it. */
   readonly #banned = new Set<string>();
   readonly #pool = new PeerPool();
+  /** Known addresses that each session stands for, dialled or told: all of them can be dialled again when it is gone. */
+  readonly #addresses = new Map<PeerSession, Map<string, Endpoint>>();
   readonly #ownPeerId: PeerId;
   readonly #sessionsMax: number;
   #owner: RosterOwner;
@@ -152,7 +154,7 @@ export class PeerRoster {
       memory: this.memory,
     });
     this.sessions.set(connection, session);
-    if (isOutgoing) this.#pool.connected(endpoint);
+    if (isOutgoing) this.learnListenPort(session);
     if (this.#pool.isBanned(endpoint)) this.close(session, "the peer is banned", now);
     else if (this.#isRefused(session)) this.close(session, "the torrent is private", now);
     else if (this.#hasPlaceFor(session, now)) return session;
@@ -196,7 +198,11 @@ export class PeerRoster {
 
   /** The extension handshake may tell where the peer listens: it need not be dialled there. */
   learnListenPort(session: PeerSession): void {
-    if (session.listenEndpoint !== undefined) this.#pool.connected(session.listenEndpoint);
+    const { listenEndpoint } = session;
+    if (listenEndpoint === undefined || !this.#pool.connected(listenEndpoint)) return;
+    let addresses = this.#addresses.get(session);
+    if (addresses === undefined) this.#addresses.set(session, addresses = new Map());
+    addresses.set(formatEndpoint(listenEndpoint), listenEndpoint);
   }
 
   /** Closes the connection of a peer that is not wanted, once: what was read together with the reason may be one too. */
@@ -246,7 +252,8 @@ export class PeerRoster {
     this.unflushed.delete(session);
     session.discard();
     const wasUseful = session.requests.receivedBytes > 0 || session.upMeter.total > 0;
-    if (session.listenEndpoint !== undefined) this.#pool.closed(session.listenEndpoint, now, !wasUseful);
+    for (const address of this.#addresses.get(session)?.values() ?? []) this.#pool.closed(address, now, !wasUseful);
+    this.#addresses.delete(session);
     const known = session.peerId && this.#byPeerId.get(session.peerId);
     if (known !== undefined && known !== session) this.learnListenPort(known); // it is here still, by another connection
     if (session.peerId !== undefined && known === session) {

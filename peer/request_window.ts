@@ -7,6 +7,7 @@
 import { RateMeter } from "../lib/rate_meter.ts";
 import {
   blockLength,
+  calledOffMax,
   requestsInFlightDefault,
   requestsInFlightFirst,
   requestsInFlightMax,
@@ -23,6 +24,8 @@ const refillPart = 1 / 8;
 export class RequestWindow {
   /** Requests under way, with the time of each, the oldest first. */
   readonly #sentAt = new Map<BlockKey, number>();
+  /** Requests that were called off and not answered yet. */
+  readonly #calledOff = new Set<BlockKey>();
   readonly #meter = new RateMeter(1_000);
   readonly #span = new RequestSpan();
   #peerQueueMax = requestsInFlightDefault;
@@ -99,16 +102,29 @@ export class RequestWindow {
 
   /** The block came; false when it was not asked for. */
   delivered(key: BlockKey, bytes: number, now: number): boolean {
-    if (!this.#sentAt.delete(key)) return false;
+    if (!this.#sentAt.delete(key)) {
+      this.#calledOff.delete(key);
+      return false;
+    }
     this.#meter.add(bytes, now);
     this.#progressAt = now;
     this.isSnubbed = false;
     return true;
   }
 
-  /** The request was rejected or cancelled; false when there was none. */
-  remove(key: BlockKey): boolean {
-    return this.#sentAt.delete(key);
+  /** The request is not waited for any more, but its answer may still come (BEP 6); false when there was none. */
+  callOff(key: BlockKey): boolean {
+    if (!this.#sentAt.delete(key)) return false;
+    if (this.#calledOff.size >= calledOffMax) this.#calledOff.clear();
+    this.#calledOff.add(key);
+    return true;
+  }
+
+  /** The peer rejected a request: one that was called off, one under way, or none at all. */
+  rejected(key: BlockKey): "called off" | "under way" | "none" {
+    // The same may have been asked anew since; that is answered after this one.
+    if (this.#calledOff.delete(key)) return "called off";
+    return this.#sentAt.delete(key) ? "under way" : "none";
   }
 
   /** Takes all requests back. */
@@ -122,7 +138,7 @@ export class RequestWindow {
   snub(): BlockKey[] {
     this.isSnubbed = true;
     const [, ...keys] = this.#sentAt.keys();
-    for (const key of keys) this.#sentAt.delete(key);
+    for (const key of keys) this.callOff(key);
     return keys;
   }
 

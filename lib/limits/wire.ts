@@ -79,3 +79,5 @@ export const requestsInFlightFirst = 8;
  * crowd of 60 has a slow source of 1 MB/s booked out for half a minute, and it sends 1.8 copies instead of 1.07.
  */
 export const requestsInFlightMin = 4;
+/** Cancelled requests of one peer whose answers are still told from those of the same requests made anew. */
+export const calledOffMax = 4 * requestsInFlightMax;

@@ -177,6 +177,20 @@ Deno.test("Torrent says keep-alives where there is nothing to say, often enough 
   assert(counts[1] >= 22 && counts[1] <= 25, `rqbit heard ${counts[1]}`);
 });
 
+Deno.test("Torrent dials an address again whose peer said that it listens elsewhere, once that is gone", () => {
+  const stage = new TorrentStage(content);
+  const endpoint = { host: "10.2.0.1", port: 7_000 };
+  stage.apply({ kind: "peersFound", endpoints: [endpoint], source: "user" });
+  const peer = stage.join({ endpoint, isOutgoing: true, supportsExtensions: true });
+  peer.sayExtensions({}, { listenPort: 6_881 });
+  stage.pass(10_000);
+  const dialsOf = () => stage.effectsOf("dial").length;
+  assertEquals(dialsOf(), 1);
+  peer.leave();
+  stage.pass(10_000);
+  assertEquals(dialsOf(), 2);
+});
+
 Deno.test("Torrent dials again after a failure", () => {
   const stage = new TorrentStage(content);
   const endpoint = { host: "10.2.0.1", port: 6881 };

@@ -85,10 +85,10 @@ Deno.test("RequestWindow.delivered() knows what was asked for, once", () => {
   assertEquals(window.receivedBytes, 5);
 });
 
-Deno.test("RequestWindow.remove() and drain() take requests back", () => {
+Deno.test("RequestWindow.callOff() and drain() take requests back", () => {
   const window = new RequestWindow();
   for (const key of [1, 2, 3]) window.add(key, 0);
-  assertEquals([window.remove(2), window.remove(2), window.has(1), window.has(2)], [true, false, true, false]);
+  assertEquals([window.callOff(2), window.callOff(2), window.has(1), window.has(2)], [true, false, true, false]);
   assertEquals(window.drain(), [1, 3]);
   assertEquals(window.count, 0);
 });
@@ -120,6 +120,19 @@ Deno.test("RequestWindow of a snubbed peer has room for one request when it owes
   const window = new RequestWindow();
   window.add(1, 0);
   window.snub();
-  window.remove(1);
+  window.callOff(1);
   assertEquals(window.room(0), 1);
+});
+
+Deno.test("RequestWindow.rejected() tells the answer to a request that was called off from that to the same made anew", () => {
+  const window = new RequestWindow();
+  window.add(1, 0);
+  window.callOff(1);
+  window.add(1, 10);
+  assertEquals([window.rejected(1), window.has(1)], ["called off", true]);
+  assertEquals([window.rejected(1), window.has(1), window.rejected(1)], ["under way", false, "none"]);
+  window.add(2, 20);
+  window.callOff(2);
+  // It crossed the cancel, so no reject will come for it.
+  assertEquals([window.delivered(2, blockLength, 30), window.rejected(2)], [false, "none"]);
 });

@@ -46,6 +46,8 @@ export class Drive {
   readonly right: Bitfield;
   /** Pieces that somebody else than the program has spoiled since it last looked. */
   readonly spoiled = new Set<number>();
+  /** Of these, while no program ran: the next one has to find out. */
+  readonly spoiledAtRest = new Set<number>();
   isFull = false;
   /** Of all reads and writes that fail. */
   faultRate = 0;
@@ -168,19 +170,30 @@ export class Drive {
     this.#look(this.#allPieces());
   }
 
-  /** Somebody cuts a file off, or removes it. Returns its index; undefined when there is none to spoil. */
-  damage(): number | undefined {
+  /**
+   * Somebody cuts a file off, removes it, or writes something else into it.
+   *
+   * @param isAtRest no program runs
+   * @returns its index; undefined when there is none to spoil
+   */
+  damage({ isAtRest }: { isAtRest: boolean }): number | undefined {
     const fileIndex = this.#luck.below(this.#files.length);
     const { seen } = this.#files[fileIndex];
     if (seen.length <= 0) return undefined;
-    seen.length = this.#luck.chance(0.3) ? -1 : this.#luck.below(seen.length);
+    const manner = this.#luck.next();
+    if (manner < 0.4) seen.bytes[this.#luck.below(seen.length)] ^= 1;
+    else seen.length = manner < 0.6 ? -1 : this.#luck.below(seen.length);
     seen.bytes.fill(0, Math.max(0, seen.length));
     seen.mtimeMs = this.#mtime();
     seen.ctimeMs = this.#clock();
     const pieces = this.#content.metainfo.layout.piecesOfFile(fileIndex)!;
     const before = this.right.clone();
     this.#look(this.#allPieces().slice(pieces.first, pieces.last + 1));
-    for (const piece of this.#allPieces()) if (before.has(piece) && !this.right.has(piece)) this.spoiled.add(piece);
+    for (const piece of this.#allPieces()) {
+      if (!before.has(piece) || this.right.has(piece)) continue;
+      this.spoiled.add(piece);
+      if (isAtRest) this.spoiledAtRest.add(piece);
+    }
     this.flush(fileIndex)();
     return fileIndex;
   }

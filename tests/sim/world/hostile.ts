@@ -204,7 +204,9 @@ export class Hostile implements Host, SocketOwner {
     const { infoHash } = this.#stage.content.metainfo;
     const { supportsFast, supportsExtensions, stealsNames } = this.#manners;
     line.hasGreeted = true;
-    const stolen = stealsNames && this.#luck.chance(0.5) ? this.#luck.of(this.#names) : undefined;
+    // Who has a name keeps its owner out for as long as it stays: that is for the time of troubles.
+    const isThief = stealsNames && this.#stage.isTroubled && this.#luck.chance(0.5);
+    const stolen = isThief ? this.#luck.of(this.#names) : undefined;
     const peerId = stolen ?? this.#peerId;
     line.out.bytes(encodeHandshake({ infoHash, peerId, supportsFast, supportsExtensions }));
     this.#flush(socket, line);

@@ -2,6 +2,7 @@
  * What a program does with its disk, as peer/io/storage.ts does: checks what is there, stores pieces, reads blocks, saves the
  * resume file. What of that is believed is decided by the very code of peer/piece_check.ts and peer/resume.ts.
  */
+import { assert } from "@std/assert";
 import { Bitfield } from "../../../lib/bitfield.ts";
 import { type Bytes, equalBytes } from "../../../lib/bytes.ts";
 import type { PieceIndex } from "../../../lib/ids.ts";
@@ -47,6 +48,10 @@ export class Store {
     for (let piece = 0; piece < pieceCount; piece++) {
       if (statuses[piece] === PieceStatus.good) this.have.set(piece);
     }
+    for (const piece of this.#drive.spoiledAtRest) {
+      assert(!this.have.has(piece), `piece ${piece} was spoiled while no program ran, and is believed`);
+    }
+    this.#drive.spoiledAtRest.clear();
     this.isFinished = !this.#selection.pieces.hasAnyMissingFrom(this.have);
     return this.have;
   }

@@ -21,6 +21,8 @@ export class Witness {
   readonly told: Bitfield;
   /** Requests of ours without an answer. */
   readonly asked = new Set<number>();
+  /** Requests of ours that were cancelled, without an answer. */
+  readonly #calledOff = new Set<number>();
   /** Requests of the peer without an answer, how many of each and of all. */
   readonly owed = new Map<number, number>();
   owedCount = 0;
@@ -40,6 +42,11 @@ export class Witness {
     const { pieceCount } = content.metainfo;
     this.theirs = Bitfield.empty(pieceCount);
     this.told = Bitfield.empty(pieceCount);
+  }
+
+  /** Whether the peer was asked for the range, and has not answered. */
+  isAsked(range: BlockRange): boolean {
+    return this.asked.has(keyOf(range));
   }
 
   /** Bytes come from the peer. Returns what they say. */
@@ -78,10 +85,11 @@ export class Witness {
         this.owedCount++;
         break;
       case "piece":
-        this.asked.delete(keyOf({ ...message, length: message.block.length }));
+        this.#onBlock(keyOf({ ...message, length: message.block.length }));
         break;
       case "reject":
-        this.asked.delete(keyOf(message));
+        // It answers the oldest of several.
+        if (!this.#calledOff.delete(keyOf(message))) this.asked.delete(keyOf(message));
         break;
       case "choke":
         if (!this.supportsFast) this.asked.clear();
@@ -111,6 +119,10 @@ export class Witness {
     for (let piece = 0; piece < has.length; piece++) if (has.has(piece)) this.theirs.set(piece);
   }
 
+  #onBlock(key: number): void {
+    if (!this.asked.delete(key)) this.#calledOff.delete(key);
+  }
+
   #onHeardExtended({ id, payload }: { id: number; payload: Uint8Array }): void {
     if (id === extensionHandshakeId) {
       this.dontHaveId = decodeExtensionHandshake(payload).extensionIds.get("lt_donthave") ?? this.dontHaveId;
@@ -118,7 +130,11 @@ export class Witness {
     if (id !== ownExtensionIds.lt_donthave) return;
     const piece = decodeDontHave(payload);
     if (piece >= this.theirs.length || !this.theirs.clear(piece)) return;
-    for (const key of this.asked) if (pieceOf(key) === piece) this.asked.delete(key);
+    for (const key of this.asked) {
+      if (pieceOf(key) !== piece) continue;
+      this.asked.delete(key);
+      this.#calledOff.add(key);
+    }
   }
 
   #onSaid(message: Message): string {
@@ -130,7 +146,7 @@ export class Witness {
         break;
       }
       case "cancel":
-        this.asked.delete(keyOf(message));
+        if (this.asked.delete(keyOf(message))) this.#calledOff.add(keyOf(message));
         break;
       case "piece": {
         const { piece, begin, block } = message;

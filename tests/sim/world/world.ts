@@ -123,7 +123,7 @@ export class World implements WorldStage {
 
   // Troubles
 
-  get #mayTrouble(): boolean {
+  get isTroubled(): boolean {
     return this.network.now < this.#troubles.untilMs;
   }
 
@@ -131,7 +131,7 @@ export class World implements WorldStage {
   #trouble(): void {
     const { network, luck } = this;
     network.at(network.now + luck.between(0, this.#troubles.pauseMs), () => {
-      if (!this.#mayTrouble) return;
+      if (!this.isTroubled) return;
       const machine = luck.of(this.machines)!;
       this.#harm(machine);
       this.#trouble();
@@ -167,7 +167,7 @@ export class World implements WorldStage {
       drive.faultRate = luck.pick(0.05, 0.5);
       later(() => drive.faultRate = 0);
     } else if (what < 0.86 && !machine.isSeed) {
-      tell(`file ${drive.damage()} is cut off`);
+      tell(`file ${drive.damage({ isAtRest: program === undefined })} is spoiled`);
     } else if (what < 0.89 && program === undefined && drive.oldResumes.length > 0) {
       tell("an older resume file is put back");
       drive.replaceResume(luck.of(drive.oldResumes));
@@ -194,7 +194,7 @@ export class World implements WorldStage {
 
   isStruck(program: Program): boolean {
     if (program.isEnded) return true;
-    if (this.#stepsLeft === Infinity || --this.#stepsLeft > 0 || !this.#mayTrouble) return false;
+    if (this.#stepsLeft === Infinity || --this.#stepsLeft > 0 || !this.isTroubled) return false;
     this.#stepsLeft = this.#drawSteps();
     this.#crash(program.machine);
     return program.isEnded;

@@ -14,6 +14,8 @@ export interface WorldStage {
   readonly network: Network;
   readonly trace: Trace;
   readonly trackers: readonly TrackerHost[];
+  /** Something may go wrong yet. */
+  readonly isTroubled: boolean;
   /** Whether a crash falls on this very moment; the program is dead then. */
   isStruck(program: Program): boolean;
   /** A core took an input in, and its effects are performed. */
