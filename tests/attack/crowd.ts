@@ -112,6 +112,9 @@ export function ended(socket: Socket, { isRead = true } = {}): Promise<void> {
 /** What an act ends with that leaves its connection open, for the victim to keep. */
 export const keepOpen = Symbol("keep open");
 
+/** Milliseconds after which an attack counts as at its height, unless it needs all of its crowd for that. */
+const heightMaxMs = 1_500;
+
 /** How a crowd behaves. */
 interface CrowdOptions {
   readonly count: number;
@@ -130,7 +133,7 @@ interface CrowdOptions {
  */
 export async function crowd(
   target: Target,
-  { count, againMs = 20, perAddress = 1, heightCount = Math.min(100, count) }: CrowdOptions,
+  { count, againMs = 20, perAddress = 1, heightCount }: CrowdOptions,
   act: (socket: Socket, index: number) => Promise<void | typeof keepOpen>,
 ): Promise<void> {
   let next = 0;
@@ -154,6 +157,9 @@ export async function crowd(
     }
     await Promise.all(first);
   };
-  await gather(heightCount);
-  gather(count);
+  // an attack may be so busy that it hardly gets to connect: that is its height then
+  const height = gather(heightCount ?? Math.min(100, count));
+  if (heightCount !== undefined) await height;
+  else await Promise.race([height, new Promise((resolve) => setTimeout(resolve, heightMaxMs))]);
+  height.then(() => gather(count));
 }

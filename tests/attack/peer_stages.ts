@@ -21,7 +21,7 @@ const pieceLength = 128 * 1024;
 
 /** The data of a transfer that lasts for all windows of a measurement and a little longer. */
 function shareFor(scene: Scene, { windowMs, rounds }: Span): Share {
-  const seconds = 2 * rounds * (windowMs + 600) / 1000 + 1;
+  const seconds = rounds * (2 * windowMs + 2_500) / 1000 + 1;
   const payload = writePayload(singleFile(Math.ceil(honestRate * seconds), pieceLength), scene.newFolder("data"));
   const reference = referenceTorrent(payload, []);
   const torrent = join(scene.newFolder("torrent"), `${payload.name}.torrent`);
