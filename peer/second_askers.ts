@@ -19,6 +19,7 @@ export class SecondAskers {
   /** Pieces that are being hashed, and who waits for that. */
   readonly #checks = new Map<PieceIndex, Set<PeerSession>>();
   readonly #sent = new Map<PeerSession, SentBlocks>();
+  #last: { readonly session: PeerSession; readonly sent: SentBlocks } | undefined;
   /** What peers were sent that are gone, by address; who left last is last. */
   readonly #gone = new Map<string, SentBlocks>();
 
@@ -34,7 +35,7 @@ export class SecondAskers {
       waiting.add(session);
       return "later";
     }
-    const sent = this.#sent.get(session) ?? this.#begin(session);
+    const sent = this.#sentTo(session);
     if (!sent.has(range)) return "now";
     const length = this.#layout.lengthOfPiece(range.piece);
     if (sent.checkedBytes + length > sent.sentBytes + recheckSlackBytes) return "never";
@@ -46,7 +47,7 @@ export class SecondAskers {
 
   /** The block leaves. */
   sent(session: PeerSession, range: CheckedBlockRange): void {
-    this.#sent.get(session)?.add(range);
+    this.#sentTo(session).add(range);
   }
 
   /** The piece was hashed: returns who waits for it. */
@@ -61,9 +62,18 @@ export class SecondAskers {
     for (const waiting of this.#checks.values()) waiting.delete(session);
     const sent = this.#sent.get(session);
     this.#sent.delete(session);
+    this.#last = undefined;
     if (sent === undefined || session.listenEndpoint === undefined) return;
     sent.closeAll();
     this.#remember(session.listenEndpoint, sent);
+  }
+
+  /** Dozens of blocks leave for one peer before it is another's turn. */
+  #sentTo(session: PeerSession): SentBlocks {
+    if (this.#last?.session !== session) {
+      this.#last = { session, sent: this.#sent.get(session) ?? this.#begin(session) };
+    }
+    return this.#last.sent;
   }
 
   #begin(session: PeerSession): SentBlocks {
