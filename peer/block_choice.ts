@@ -6,7 +6,7 @@
  */
 import type { PieceIndex } from "../lib/ids.ts";
 import type { Layout } from "../lib/layout.ts";
-import { requestersPerBlockMax, requestersWithBestMax } from "../lib/limits/transfer.ts";
+import { requestersOfHeldMax, requestersPerBlockMax } from "../lib/limits/transfer.ts";
 import { blockLength } from "../lib/limits/wire.ts";
 import type { ConnectionId } from "./events.ts";
 import type { PieceInquest } from "./piece_inquest.ts";
@@ -19,8 +19,8 @@ import type { BlockKey } from "./request_window.ts";
 const randomFirstPieces = 4;
 /** Requests in flight above which a peer does not repeat what others were asked for. */
 const endgameInFlightMax = 16;
-/** Requests in flight above which whoever has given most does not ask for what two others were asked for. */
-const bestInFlightMax = 4;
+/** Requests in flight above which a peer does not ask for what two others were asked for. */
+const helperInFlightMax = 4;
 /** Requests that a peer must have more than another before it is relieved: a batch of 32 may be on its way, past recall. */
 const takeOverLead = 48;
 
@@ -55,7 +55,7 @@ export class BlockChoice {
 
   /** Whether it stays at that when nothing was found for the peer: with less in flight it might yet help in the endgame. */
   isFinalFor(session: PeerSession): boolean {
-    return session.requests.count < bestInFlightMax;
+    return session.requests.count < helperInFlightMax;
   }
 
   #isOwn(active: ActivePiece, session: PeerSession): boolean {
@@ -149,38 +149,45 @@ export class BlockChoice {
     return session.has.has(piece) && this.#table.isToFetch(piece as PieceIndex);
   }
 
-  /**
-   * When nothing is left to begin: a piece with a block that few are asked for, and not this peer. Whoever has given most may
-   * always ask: else a few that claim to have everything and give nothing hold the last blocks.
-   */
+  /** When nothing is left to begin: a piece with a block that few are asked for, and not this peer. */
   #endgamePiece(session: PeerSession): ActivePiece | undefined {
     if (this.#picker.count > 0 || session.requests.count >= endgameInFlightMax) return undefined;
-    const requestersMax = this.#requestersMaxFor(session);
+    const idleRequests = this.#idleRequestsBeside(session);
     for (const active of this.#table.activePieces()) {
       if (active.isExclusive || !this.#mayAsk(session, active.piece)) continue;
-      if (this.#duplicableBlock(active, session, requestersMax) !== -1) return active;
+      if (this.#duplicableBlock(active, session, idleRequests) !== -1) return active;
     }
     return undefined;
   }
 
-  /** How many may be asked for the same block, where this peer is one of them. */
-  #requestersMaxFor(session: PeerSession): number {
-    const given = session.requests.receivedBytes;
-    if (given === 0 || session.requests.count >= bestInFlightMax) return requestersPerBlockMax;
-    for (const other of this.#sessions.values()) if (other.requests.receivedBytes > given) return requestersPerBlockMax;
-    return requestersWithBestMax;
+  /**
+   * How many peers that never gave anything are asked for each block, where this peer has given something: such claim to
+   * have everything, and shall not hold the last blocks two by two until each is found to stall. Of what they were asked for
+   * one more may be asked.
+   */
+  #idleRequestsBeside(session: PeerSession): ReadonlyMap<BlockKey, number> {
+    const counts = new Map<BlockKey, number>();
+    if (session.requests.receivedBytes === 0 || session.requests.count >= helperInFlightMax) return counts;
+    for (const { requests } of this.#sessions.values()) {
+      if (requests.receivedBytes > 0) continue;
+      for (const key of requests.keys()) counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** The block of that piece to ask the peer for. */
   blockOf(active: ActivePiece, session: PeerSession): number {
     const block = active.nextOpenBlock();
-    return block !== -1 ? block : this.#duplicableBlock(active, session, this.#requestersMaxFor(session));
+    return block !== -1 ? block : this.#duplicableBlock(active, session, this.#idleRequestsBeside(session));
   }
 
-  #duplicableBlock(active: ActivePiece, session: PeerSession, requestersMax: number): number {
+  #duplicableBlock(active: ActivePiece, session: PeerSession, idleRequests: ReadonlyMap<BlockKey, number>): number {
     for (let block = 0; block < active.blockCount; block++) {
-      if (active.isReceived(block) || active.requesters[block] >= requestersMax) continue;
-      if (!session.requests.has(this.#keyOf(active.piece, block))) return block;
+      if (active.isReceived(block)) continue;
+      const key = this.#keyOf(active.piece, block);
+      const isHeldByIdle = idleRequests.get(key) === requestersPerBlockMax;
+      const most = isHeldByIdle ? requestersOfHeldMax : requestersPerBlockMax;
+      if (active.requesters[block] < most && !session.requests.has(key)) return block;
     }
     return -1;
   }

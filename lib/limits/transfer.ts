@@ -7,8 +7,8 @@ export const pieceBufferBytesMax = 32 * MiB;
 export const pieceBuffersMax = 1024;
 /** Peers that may ask for the same block at once in the endgame. */
 export const requestersPerBlockMax = 2;
-/** The same where whoever has given most is one of them: two that give nothing cannot keep a block from it. */
-export const requestersWithBestMax = requestersPerBlockMax + 1;
+/** The same of a block that peers which never gave anything hold: they cannot keep it from one that gives. */
+export const requestersOfHeldMax = requestersPerBlockMax + 1;
 /** Peers of one torrent that are connected or being dialled, unless the user says another number. */
 export const peersMax = 600;
 /** The part of these that only those whom we dial may have: incoming ones cannot shut us off from whom we know. */

@@ -250,7 +250,7 @@ Deno.test("Torrent that takes nothing more counts off what still comes of what i
   assertEquals([...stage.torrent.view.table.activePieces()].length, 0, "pieces that nobody is asked for are missing");
 });
 
-Deno.test("Torrent gets the last blocks from who gave most, though two that give nothing were asked for all of them", () => {
+Deno.test("Torrent gets the last blocks from who gives, though two that give nothing were asked for all of them", () => {
   const stage = new TorrentStage(content);
   const honest = stage.joinSeed();
   const silent = [stage.joinSeed(), stage.joinSeed(), stage.joinSeed()];

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { requestersWithBestMax } from "../../lib/limits/transfer.ts";
+import { requestersPerBlockMax } from "../../lib/limits/transfer.ts";
 import { blockLength, requestsInFlightFirst } from "../../lib/limits/wire.ts";
 import type { BlockRange } from "../../lib/wire/message.ts";
 import { MessageId } from "../../lib/wire/message.ts";
@@ -97,7 +97,7 @@ Deno.test("Torrent asks a second peer for a block only at the end, and cancels w
     }
   }
   assertEquals(sharedBeforeEnd, 0);
-  assertEquals(mostSharers, requestersWithBestMax);
+  assertEquals(mostSharers, requestersPerBlockMax);
   const requestCount = peers.reduce((sum, peer) => sum + peer.heardOf("request").length, 0);
   const cancelCount = peers.reduce((sum, peer) => sum + peer.heardOf("cancel").length, 0);
   assertGreater(cancelCount, 0);

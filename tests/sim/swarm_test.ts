@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Bitfield } from "../../lib/bitfield.ts";
-import { requestersWithBestMax } from "../../lib/limits/transfer.ts";
+import { requestersPerBlockMax } from "../../lib/limits/transfer.ts";
 import { blockLength } from "../../lib/limits/wire.ts";
 import { seededRandom } from "../lib/mutations.ts";
 import { type VirtualPeer, VirtualSwarm } from "../peer/torrent_harness.ts";
@@ -29,7 +29,7 @@ class Watcher {
       const news = this.#noteNews(asker);
       const pieces = this.#askedOf(asker);
       const untouched = pieceIndexes.filter((piece) => !asker.options.have?.has(piece) && !pieces.has(piece));
-      this.#checkBlocks(asker, { most: untouched.length > 0 ? 1 : requestersWithBestMax });
+      this.#checkBlocks(asker, { most: untouched.length > 0 ? 1 : requestersPerBlockMax });
       if (untouched.length === 0) return;
       this.beforeEndCount += news.length;
       for (const piece of new Set(news.map(({ piece }) => piece))) this.#checkSharing(piece, asker, news, untouched);

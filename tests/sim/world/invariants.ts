@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import type { PieceIndex } from "../../../lib/ids.ts";
 import { knownPeersMax, peersMax, pieceBufferBytesMax, pieceBuffersMax } from "../../../lib/limits/transfer.ts";
-import { dialsMax, requestersWithBestMax, requestLengthMax } from "../../../lib/limits/transfer.ts";
+import { dialsMax, requestersOfHeldMax, requestLengthMax } from "../../../lib/limits/transfer.ts";
 import {
   blockLength,
   messageBytesMax,
@@ -104,7 +104,7 @@ function checkActive({ table, sessions }: TorrentView): void {
       const requesters = active.requesters[block];
       const what = `block ${block} of piece ${active.piece}`;
       assert(requesters === askedCount, `${what} is asked of ${askedCount} peers, and ${requesters} are counted`);
-      assert(requesters <= requestersWithBestMax, `${what} is asked of ${requesters} peers`);
+      assert(requesters <= requestersOfHeldMax, `${what} is asked of ${requesters} peers`);
       assert(requesters === 0 || !active.isReceived(block), `${what} is here, and still asked for`);
       if (active.isReceived(block)) receivedCount++;
       else if (requesters === 0) openCount++;
