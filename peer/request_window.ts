@@ -24,8 +24,8 @@ const refillPart = 1 / 8;
 export class RequestWindow {
   /** Requests under way, with the time of each, the oldest first. */
   readonly #sentAt = new Map<BlockKey, number>();
-  /** Requests that were called off and not answered yet. */
-  readonly #calledOff = new Set<BlockKey>();
+  /** By block: requests that were called off and not answered yet; one may be made and called off more than once. */
+  readonly #calledOff = new Map<BlockKey, number>();
   readonly #meter = new RateMeter(1_000);
   readonly #span = new RequestSpan();
   #peerQueueMax = requestsInFlightDefault;
@@ -103,7 +103,7 @@ export class RequestWindow {
   /** The block came; false when it was not asked for. */
   delivered(key: BlockKey, bytes: number, now: number): boolean {
     if (!this.#sentAt.delete(key)) {
-      this.#calledOff.delete(key);
+      this.#answerCalledOff(key);
       return false;
     }
     this.#meter.add(bytes, now);
@@ -116,15 +116,23 @@ export class RequestWindow {
   callOff(key: BlockKey): boolean {
     if (!this.#sentAt.delete(key)) return false;
     if (this.#calledOff.size >= calledOffMax) this.#calledOff.clear();
-    this.#calledOff.add(key);
+    this.#calledOff.set(key, (this.#calledOff.get(key) ?? 0) + 1);
     return true;
   }
 
   /** The peer rejected a request: one that was called off, one under way, or none at all. */
   rejected(key: BlockKey): "called off" | "under way" | "none" {
     // The same may have been asked anew since; that is answered after this one.
-    if (this.#calledOff.delete(key)) return "called off";
+    if (this.#answerCalledOff(key)) return "called off";
     return this.#sentAt.delete(key) ? "under way" : "none";
+  }
+
+  /** False when the block was not called off. */
+  #answerCalledOff(key: BlockKey): boolean {
+    const count = this.#calledOff.get(key) ?? 0;
+    if (count > 1) this.#calledOff.set(key, count - 1);
+    else this.#calledOff.delete(key);
+    return count > 0;
   }
 
   /** Takes all requests back. */

@@ -131,6 +131,13 @@ Deno.test("RequestWindow.rejected() tells the answer to a request that was calle
   window.add(1, 10);
   assertEquals([window.rejected(1), window.has(1)], ["called off", true]);
   assertEquals([window.rejected(1), window.has(1), window.rejected(1)], ["under way", false, "none"]);
+  for (let time = 0; time < 2; time++) {
+    window.add(3, time);
+    window.callOff(3);
+  }
+  window.add(3, 15);
+  const answers = [window.rejected(3), window.rejected(3), window.rejected(3)];
+  assertEquals(answers, ["called off", "called off", "under way"], "one answer for each request");
   window.add(2, 20);
   window.callOff(2);
   // It crossed the cancel, so no reject will come for it.

@@ -22,7 +22,7 @@ export class Witness {
   /** Requests of ours without an answer. */
   readonly asked = new Set<number>();
   /** Requests of ours that were cancelled, without an answer. */
-  readonly #calledOff = new Set<number>();
+  readonly #calledOff = new Map<number, number>();
   /** Requests of the peer without an answer, how many of each and of all. */
   readonly owed = new Map<number, number>();
   owedCount = 0;
@@ -89,7 +89,7 @@ export class Witness {
         break;
       case "reject":
         // It answers the oldest of several.
-        if (!this.#calledOff.delete(keyOf(message))) this.asked.delete(keyOf(message));
+        if (!this.#answerCalledOff(keyOf(message))) this.asked.delete(keyOf(message));
         break;
       case "choke":
         if (!this.supportsFast) this.asked.clear();
@@ -120,7 +120,18 @@ export class Witness {
   }
 
   #onBlock(key: number): void {
-    if (!this.asked.delete(key)) this.#calledOff.delete(key);
+    if (!this.asked.delete(key)) this.#answerCalledOff(key);
+  }
+
+  #callOff(key: number): void {
+    if (this.asked.delete(key)) this.#calledOff.set(key, (this.#calledOff.get(key) ?? 0) + 1);
+  }
+
+  /** False when the block was not called off, or each of its requests was answered. */
+  #answerCalledOff(key: number): boolean {
+    const count = this.#calledOff.get(key) ?? 0;
+    this.#calledOff.set(key, Math.max(0, count - 1));
+    return count > 0;
   }
 
   #onHeardExtended({ id, payload }: { id: number; payload: Uint8Array }): void {
@@ -132,8 +143,7 @@ export class Witness {
     if (piece >= this.theirs.length || !this.theirs.clear(piece)) return;
     for (const key of this.asked) {
       if (pieceOf(key) !== piece) continue;
-      this.asked.delete(key);
-      this.#calledOff.add(key);
+      this.#callOff(key);
     }
   }
 
@@ -146,7 +156,7 @@ export class Witness {
         break;
       }
       case "cancel":
-        if (this.asked.delete(keyOf(message))) this.#calledOff.add(keyOf(message));
+        this.#callOff(keyOf(message));
         break;
       case "piece": {
         const { piece, begin, block } = message;
