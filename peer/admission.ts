@@ -4,7 +4,7 @@
  * Whoever takes or gives blocks keeps its place. Those that do nothing with it lose it first, those of a crowded address
  * before others; so a crowd that only sits there keeps nobody out, and a newcomer that does nothing is soon the next.
  */
-import { admissionGraceMs, crowdedHostMin, idlePlaceMs, slotIdleMs } from "../lib/limits/transfer.ts";
+import { admissionGraceMs, crowdedHostMin, idlePlaceMs, slotIdleMs, turnWaitMs } from "../lib/limits/transfer.ts";
 import type { PeerSession } from "./peer_session.ts";
 
 /** From the first to go to the last; undefined keeps its place. */
@@ -13,7 +13,8 @@ function rankOf(session: PeerSession, isCrowded: boolean, now: number): number |
   const hasUnusedTurn = !session.amChoking && now - session.chokeChangedAt > 2 * slotIdleMs;
   const wantsNothing = !session.peerInterested && !session.amInterested;
   if (wantsNothing || (session.peerInterested && hasUnusedTurn)) return isCrowded ? 0 : 1;
-  if (isCrowded) return 2;
+  const awaitsTurn = session.peerInterested && now - session.connectedAt < turnWaitMs;
+  if (isCrowded && !awaitsTurn) return 2;
   // it says that it has what we want, and gives nothing of it
   return !session.peerInterested && now - session.connectedAt > idlePlaceMs ? 3 : undefined;
 }

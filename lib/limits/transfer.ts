@@ -22,6 +22,8 @@ export const dialUpToPart = 1 / 2;
 export const dialAlwaysUpTo = 10;
 /** Milliseconds that a newcomer has before its place may go to another, when all are taken. */
 export const admissionGraceMs = 1_000;
+/** Milliseconds that one of a crowded address has to get its first turn: a crowd that wants nothing gives up 200 slots a second. */
+export const turnWaitMs = 10_000;
 /** Milliseconds without a block in either direction after which a place may go to another. */
 export const idlePlaceMs = 30_000;
 /** Connections of one address from which on it counts as crowded: its idle ones give way first. */

@@ -73,6 +73,18 @@ Deno.test("Torrent lets the idle ones of a crowded address go first", () => {
   assertEquals([closed(single), closed(crowd)], [0, 5]);
 });
 
+Deno.test("Torrent does not send one of a crowded address away that waits for its first turn", () => {
+  const stage = stageOf({ maxPeers: 4 * unchokeSlots });
+  let port = 50_000;
+  const crowd = fill(stage, () => stage.join({ endpoint: { host: "10.7.7.7", port: port++ } }));
+  for (const peer of crowd) interested(peer);
+  stage.pass(admissionGraceMs);
+  const waiting = crowd.filter(({ session }) => session!.amChoking);
+  assert(waiting.length > 0, "there are more than slots");
+  for (let i = 0; i < crowd.length - waiting.length + 10; i++) stage.join();
+  assertEquals(closed(waiting), 0);
+});
+
 Deno.test("Torrent lets nobody wait for slots whose peers ask for nothing", () => {
   const stage = stageOf({ maxPeers: 20 * unchokeSlots });
   const crowd = Array.from({ length: 8 * unchokeSlots }, () => stage.join());
