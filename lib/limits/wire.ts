@@ -56,11 +56,11 @@ export const uploadBatchBytesMax = 512 * KiB;
 /** The same while memory for what is sent is scarce: hundreds that read nothing cost little each. */
 export const scarceBatchBytesMax = 64 * KiB;
 /** Bytes of the buffers that all connections read into, beyond the least that each has. */
-export const readMemoryBytesMax = 64 * MiB;
+export const readMemoryBytesMax = 24 * MiB;
 /** Bytes that an idle connection reads at once; hundreds of them are connected. */
 export const connectionReadBytesMin = 8 * KiB;
 /** Bytes on their way out to all peers, those included that have gone and never read it; above it memory is scarce. */
-export const sendMemoryBytesMax = 64 * MiB;
+export const sendMemoryBytesMax = 32 * MiB;
 /** Requests of one peer that we queue (our `reqq`, BEP 10); more are rejected or ignored. libtorrent's and Transmission's own. */
 export const uploadQueueMax = 2000;
 /** Messages of no use (peer/patience.ts) that a peer may send at once when it comes, and at most when it was patient. */

@@ -47,5 +47,7 @@ export class BatchMemory {
     if (bytes.length <= ownBytesMax) return;
     this.#outBytes -= bytes.length;
     if (bytes.length === batchBytes && this.#spares.length < sparesMax) this.#spares.push(bytes);
+    // A flood would make more of it than the garbage collector, which does not see it as its own, comes for.
+    else bytes.buffer.transfer(0);
   }
 }

@@ -238,7 +238,7 @@ export class PieceCache {
   #judge(): void {
     const longest = Math.min(extentBytesMax, this.#layout.pieceLength);
     if (this.#wastedEvictions > judgedEvictions / 2 && this.#extentLength > extentBytesMin) {
-      this.#resize(Math.max(extentBytesMin, this.#extentLength / 2));
+      this.#resize(extentBytesMin);
     } else if (this.#wastedEvictions === 0 && this.#extentLength < longest) {
       this.#resize(Math.min(longest, this.#extentLength * 2));
     }

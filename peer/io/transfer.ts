@@ -29,6 +29,21 @@ function isPending(read: Uint8Array | Promise<Uint8Array>): read is Promise<Uint
   return read instanceof Promise;
 }
 
+/** Pieces of one batch above which its blocks have little in common. */
+const piecesTogetherMax = 4;
+
+function isScattered(ranges: readonly CheckedBlockRange[]): boolean {
+  return new Set(ranges.map(({ piece }) => piece)).size > piecesTogetherMax;
+}
+
+/** Copies of the blocks; the array lets go of the views. */
+function copyEach(reads: (Uint8Array | Promise<Uint8Array>)[]): Promise<Uint8Array[]> {
+  for (const [i, read] of reads.entries()) {
+    reads[i] = isPending(read) ? read.then((view) => view.slice()) : read.slice();
+  }
+  return Promise.all(reads);
+}
+
 export class Transfer implements LinkOwner, WebTaker {
   readonly torrent: Torrent;
   readonly link: SwarmLink;
@@ -171,21 +186,21 @@ export class Transfer implements LinkOwner, WebTaker {
 
   /**
    * Some blocks were not in the cache. Its views die with the first wait, so all are looked up again when the last has
-   * come; only where some are gone once more, because many peers press, is each copied the moment it is here.
+   * come. Where some are gone once more, because many peers press, or the batch lies all over the torrent, each is copied
+   * the moment it is here: a view that waits for the others holds all that was read with it.
    */
   async #awaitBlocks(
     connection: ConnectionId,
     ranges: readonly CheckedBlockRange[],
-    reads: readonly (Uint8Array | Promise<Uint8Array>)[],
+    reads: (Uint8Array | Promise<Uint8Array>)[],
   ): Promise<void> {
     try {
-      await Promise.all(reads);
-      let blocks = this.#read(ranges);
-      if (blocks.some(isPending)) {
-        blocks = await Promise.all(
-          blocks.map((read) => isPending(read) ? read.then((view) => view.slice()) : read.slice()),
-        );
+      let blocks = reads;
+      if (!isScattered(ranges)) {
+        await Promise.all(reads);
+        blocks = this.#read(ranges);
       }
+      if (blocks.some(isPending)) blocks = await copyEach(blocks);
       this.apply({ kind: "blocksRead", connection, ranges, blocks: blocks as Uint8Array[] });
     } catch (error) {
       const lost = await this.#lostPieces(ranges);
