@@ -4,14 +4,10 @@
  */
 import { ProtocolError } from "../lib/errors.ts";
 import type { PieceIndex } from "../lib/ids.ts";
+import { allowedFastMax, suggestionsMax } from "../lib/limits/transfer.ts";
 import type { PeerSession } from "./peer_session.ts";
 import type { PiecePicker } from "./piece_picker.ts";
 import type { PieceTable } from "./piece_table.ts";
-
-/** Pieces that one peer may propose at a time. */
-const suggestionsMax = 32;
-/** Pieces that one peer may let us have while choked. */
-const allowedFastMax = 64;
 
 export class Availability {
   readonly #table: PieceTable;

@@ -104,3 +104,7 @@ export const socketsMax = 4000;
 export const socketsPerHostMax = 1500;
 /** Incoming connections that have not named a torrent yet; the oldest makes room for the next. */
 export const unroutedConnectionsMax = 1000;
+/** Pieces that one peer may propose at a time; the oldest proposal gives way (BEP 6). */
+export const suggestionsMax = 32;
+/** Pieces that one peer may let us have while choked: others let go of 10 (BEP 6). */
+export const allowedFastMax = 64;
